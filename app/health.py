@@ -1,0 +1,115 @@
+"""`/health/live` and `/health/ready`, answered before Django, whatever the Host."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from asgiref.sync import sync_to_async
+from channels.layers import get_channel_layer
+from django.conf import settings
+from django.db import connection
+from redis.asyncio import Redis
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+logger = logging.getLogger(__name__)
+
+DEADLINE = 2.0  # seconds for each dependency; all are asked at once
+
+
+async def database() -> None:
+    """Raises unless the database answers a query."""
+
+    def select() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+
+    await sync_to_async(select)()
+
+
+async def redis() -> None:
+    """Raises unless Redis answers PING."""
+    async with Redis.from_url(settings.REDIS_URL, password=settings.REDIS_PASSWORD) as client:
+        await client.ping()
+
+
+async def channel_layer() -> None:
+    """Raises unless a message sent to a group comes back to a member of it.
+
+    `group_add` returns before Redis has confirmed the subscription, so the probe is sent
+    again until one arrives; the caller's deadline ends it.
+    """
+    layer = get_channel_layer()
+    channel, group, arrived = await layer.new_channel(), f"probe_{uuid4().hex}", asyncio.Event()
+
+    async def receive() -> None:
+        while True:
+            await layer.receive(channel)
+            arrived.set()
+
+    await layer.group_add(group, channel)
+    receiver = asyncio.create_task(receive())
+    try:
+        while not arrived.is_set():
+            await layer.group_send(group, {"type": "health.probe"})
+            await asyncio.wait(
+                {receiver, asyncio.create_task(arrived.wait())}, timeout=0.2, return_when="FIRST_COMPLETED"
+            )
+            if receiver.done():
+                receiver.result()
+    finally:
+        receiver.cancel()  # the pub/sub layer forgets a channel when its receive is cancelled
+        await layer.group_discard(group, channel)
+
+
+DEPENDENCIES: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+    "database": database,
+    "redis": redis,
+    "channel layer": channel_layer,
+}
+
+
+async def ready() -> bool:
+    """Whether this process can serve; what cannot be reached is named in the log."""
+    tasks = {name: asyncio.create_task(ask()) for name, ask in DEPENDENCIES.items()}
+    # Not wait_for: it would wait for a cancelled task's clean-up, which hangs when Redis does.
+    await asyncio.wait(tasks.values(), timeout=DEADLINE)
+    failed = {name: _failure(task) for name, task in tasks.items() if not _succeeded(task)}
+    for name, reason in failed.items():
+        logger.warning("not ready: %s: %s", name, reason)
+    return not failed
+
+
+def _succeeded(task: asyncio.Task[None]) -> bool:
+    return task.done() and task.exception() is None
+
+
+def _failure(task: asyncio.Task[None]) -> str:
+    if task.done():
+        return repr(task.exception())
+    task.cancel()
+    return f"no answer within {DEADLINE:g} s"
+
+
+class Health:
+    """ASGI application that answers the health paths and passes all else on. Status only."""
+
+    def __init__(self, application: Any) -> None:
+        self.application = application
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:
+        if scope["path"] == "/health/live":
+            return await _answer(send, 200)
+        if scope["path"] == "/health/ready":
+            return await _answer(send, 200 if await ready() else 503)
+        return await self.application(scope, receive, send)
+
+
+async def _answer(send: Any, status: int) -> None:
+    headers = [(b"content-length", b"0"), (b"cache-control", b"no-store")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,31 @@
+"""The ASGI root: every request and every socket enters here."""
+
+import os
+
+from asgi_correlation_id import CorrelationIdMiddleware
+from channels.auth import AuthMiddlewareStack
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.core.asgi import get_asgi_application
+from django.urls import re_path
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "app.settings")
+# First of all: it fills the app registry, which the consumers imported below may need.
+django_application = get_asgi_application()
+
+# ruff: noqa: E402
+from django.conf import settings
+
+import MyChannels.routing
+from app.handshake import OriginGuard, not_found
+from app.health import Health
+
+routes = [*MyChannels.routing.ws_urlpatterns, re_path(r"", not_found)]  # type: ignore[arg-type]  # django-stubs knows no ASGI routes
+
+application = CorrelationIdMiddleware(
+    ProtocolTypeRouter(
+        {
+            "http": Health(django_application),
+            "websocket": OriginGuard(AuthMiddlewareStack(URLRouter(routes)), settings.ALLOWED_ORIGINS),
+        }
+    )
+)

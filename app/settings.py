@@ -1,0 +1,147 @@
+"""Django's settings: one flat file; what differs between machines comes from the environment."""
+
+from pathlib import Path
+
+from environs import validate
+
+from app.env import env, origin
+from app.logs import logging_config
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# ── What the environment says; docs/configuration.md explains each ─────────────────────────────
+
+SECRET_KEY = env.str("SECRET_KEY")
+PUBLIC_URL = env.str("PUBLIC_URL", validate=origin)
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+ALLOWED_ORIGINS = env.origins("ALLOWED_ORIGINS")
+
+DATA_DIR = env.path("DATA_DIR", default=BASE_DIR / "data")
+REDIS_URL = env.str("REDIS_URL")
+REDIS_PASSWORD = env.str("REDIS_PASSWORD")
+CHANNEL_LAYER = env.str("CHANNEL_LAYER", default="pubsub", validate=validate.OneOf(["pubsub", "core"]))
+
+MAX_MESSAGE_BYTES = env.int("MAX_MESSAGE_BYTES", default=65536, validate=validate.Range(1024, 16 * 2**20))
+MAX_TEXT_LENGTH = env.int("MAX_TEXT_LENGTH", default=4000, validate=validate.Range(1, 10**6))  # code points
+
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"]))
+SERVICE = env.str("SERVICE", default="manage")  # the compose service, for the log
+
+env.seal()
+
+# ── Applications ───────────────────────────────────────────────────────────────────────────────
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "app",
+    "MyChannels",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "app.urls"
+ASGI_APPLICATION = "app.routing.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+# ── Channel layer ──────────────────────────────────────────────────────────────────────────────
+
+_REDIS_HOST = {"address": REDIS_URL, "password": REDIS_PASSWORD}
+CHANNEL_LAYERS = {
+    "default": {
+        "pubsub": {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "CONFIG": {"hosts": [_REDIS_HOST]},
+        },
+        "core": {
+            "BACKEND": "channels_redis.core.RedisChannelLayer",
+            # Above `capacity` the layer drops silently, and the queue is one per process,
+            # not per member; the default of 100 loses messages in any busy room.
+            "CONFIG": {"hosts": [_REDIS_HOST], "capacity": 10_000},
+        },
+    }[CHANNEL_LAYER]
+}
+
+# ── Database ───────────────────────────────────────────────────────────────────────────────────
+
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": DATA_DIR / "db.sqlite3",
+        "OPTIONS": {
+            # One file, several processes: readers do not block the writer (WAL), a writer
+            # waits for its turn from the start of its transaction instead of failing midway.
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 10,  # seconds
+            "init_command": "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;",
+        },
+    }
+}
+
+# ── Pages ──────────────────────────────────────────────────────────────────────────────────────
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
+TIME_ZONE = "UTC"
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"},
+}
+
+# ── Security: what https makes possible is on as soon as PUBLIC_URL says https ─────────────────
+
+HTTPS = PUBLIC_URL.startswith("https://")
+# nginx sets this header itself, whatever the client sent.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = HTTPS
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL, *ALLOWED_ORIGINS]
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0  # one year
+SILENCED_SYSTEM_CHECKS = [
+    # Subdomains and browsers' preload lists are a promise for the whole domain: its owner's.
+    "security.W005",
+    "security.W021",
+    # These four demand https.
+    *([] if HTTPS else ["security.W004", "security.W008", "security.W012", "security.W016"]),
+]
+
+# ── Logs ───────────────────────────────────────────────────────────────────────────────────────
+
+LOGGING = logging_config(level=LOG_LEVEL, service=SERVICE)
