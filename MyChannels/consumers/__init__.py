@@ -1,0 +1,5 @@
+"""The consumers that `MyChannels/routing.py` routes to."""
+
+from MyChannels.consumers.documented import AsyncChatConsumer_channel, ChatConsumer, ChatConsumer_channel
+
+__all__ = ["AsyncChatConsumer_channel", "ChatConsumer", "ChatConsumer_channel"]

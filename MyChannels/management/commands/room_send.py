@@ -1,0 +1,22 @@
+"""`manage.py room_send ROOM TEXT`: says TEXT in ROOM."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from MyChannels import rooms
+
+
+class Command(BaseCommand):
+    help = "Says TEXT in ROOM; every member on every worker gets it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("room", metavar="ROOM", help="the room's name, as in /chat/ROOM/")
+        parser.add_argument("text", metavar="TEXT")
+        parser.add_argument("--name", default="Server", help="who says it (default: %(default)s)")
+
+    def handle(self, *args: Any, room: str, text: str, name: str, **options: Any) -> None:
+        try:
+            rooms.send(room, text, name)
+        except ValueError as error:
+            raise CommandError(str(error)) from None
