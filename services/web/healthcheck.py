@@ -1,0 +1,31 @@
+"""Container health check of `web` and `daphne`: ready until it was once, alive from then on.
+
+An outage of Redis must not make a container unhealthy that will serve again when Redis
+does; the mark lies in a tmpfs, so a restarted container has to become ready anew.
+It asks over HTTP and boots no Django. Exits 1 with the reason on anything but 200.
+"""
+
+import http.client
+import sys
+from pathlib import Path
+
+MARK = Path("/tmp/ready-once")  # noqa: S108  # the container's own tmpfs
+TIMEOUT = 4  # seconds; compose.yaml grants five
+
+
+def main() -> str | None:
+    path = "/health/live" if MARK.exists() else "/health/ready"
+    connection = http.client.HTTPConnection("127.0.0.1", 8000, timeout=TIMEOUT)
+    try:
+        connection.request("GET", path)
+        status = connection.getresponse().status
+    except OSError as error:
+        return f"{path}: {error}"
+    if status != 200:
+        return f"{path}: expected 200, received {status}"
+    MARK.touch()
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
