@@ -1,0 +1,67 @@
+# The only front door. A recipe is one line or calls a script; `make` alone lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+COMPOSE := docker compose
+
+##@ Run
+
+.PHONY: up
+up: ## From a fresh clone to a running, healthy stack
+	@deploy/up.sh
+
+.PHONY: down
+down: ## Stop the stack; no data is lost
+	@$(COMPOSE) down
+
+.PHONY: scale
+scale: ## Scale the Daphne workers and remember it: make scale N=4
+	@deploy/scale.sh "$(N)"
+
+.PHONY: ps
+ps: ## The containers and their health
+	@$(COMPOSE) ps --all
+
+.PHONY: logs
+logs: ## Follow the logs, of one service: make logs S=daphne
+	@$(COMPOSE) logs --follow --tail 100 $(S)
+
+.PHONY: shell
+shell: ## A shell in a container of a service: make shell S=daphne
+	@$(COMPOSE) exec $(or $(S),web) sh
+
+.PHONY: manage
+manage: ## Django's manage.py: make manage C="createsuperuser"
+	@$(COMPOSE) exec web python manage.py $(C)
+
+##@ Prove
+
+.PHONY: verify
+verify: ## Prove the running stack: a message crosses from one worker to another
+	@deploy/verify.sh
+
+.PHONY: test
+test: ## Every test, from a fresh clone too: make test T=tests/unit
+	@tests/run.sh $(T)
+
+.PHONY: check
+check: ## Format, lint, types, and the checks of compose, nginx, Dockerfiles and scripts
+	@tests/check.sh
+
+##@ Tidy
+
+.PHONY: format
+format: ## Format and mend what can be mended
+	@tests/run.sh --tool ruff format .
+	@tests/run.sh --tool ruff check --fix .
+
+.PHONY: lock
+lock: ## Lock the newest permitted Python packages anew
+	@tests/lock.sh
+
+.PHONY: purge
+purge: ## Remove the stack with its data and secrets; asks first (YES=1 answers)
+	@deploy/purge.sh
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Creates .env and secrets/ where they are absent; never overwrites.
+# Refuses when data exists that only the lost ones could open.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+umask 077
+
+secrets="secret_key redis_password"
+
+lost() { # what is absent, one word each
+    [ -f .env ] || echo .env
+    for name in $secrets; do [ -s "secrets/$name" ] || echo "secrets/$name"; done
+}
+
+copy_first() { # the first file of $2… that exists, or nothing, becomes $1
+    local copy=$1
+    shift
+    for file in "$@"; do
+        if [ -f "$file" ]; then cp "$file" "$copy"; return; fi
+    done
+    : > "$copy"
+}
+
+# What builds need to know of this machine: a mirror, and the CA of a proxy that inspects TLS.
+mkdir -p .state
+copy_first .state/ca-bundle.pem "${SSL_CERT_FILE:-}" /etc/ssl/certs/ca-certificates.crt
+copy_first .state/pip.conf "${PIP_CONFIG_FILE:-}" "$HOME/.config/pip/pip.conf" "$HOME/.pip/pip.conf" /etc/pip.conf
+
+absent=$(lost | tr '\n' ' ')
+[ -n "$absent" ] || exit 0
+
+project=$(deploy/dotenv.sh get COMPOSE_PROJECT_NAME channels)
+volumes=$(docker volume ls --quiet --filter "label=com.docker.compose.project=$project" | tr '\n' ' ')
+if [ -n "$volumes" ]; then
+    cat >&2 <<TEXT
+configure: found the data volumes ${volumes% } of project '$project' but not ${absent% }
+configure: expected both or neither; new secrets would not fit the old data. Either
+  put back   ${absent% }
+  or         make purge      (removes the data as well)
+configure: if those volumes belong to another clone, give this one a name and a port of its own:
+             COMPOSE_PROJECT_NAME=channels2 HTTP_PORT=8081 make up
+TEXT
+    exit 1
+fi
+
+if [ ! -f .env ]; then
+    cp .env.example .env
+    # What the first call was given is remembered, so that the next one need not repeat it.
+    for name in BIND_ADDRESS COMPOSE_PROJECT_NAME HTTP_PORT; do
+        [ -z "${!name:-}" ] || deploy/dotenv.sh set "$name" "${!name}"
+    done
+    deploy/dotenv.sh set PUBLIC_URL "${PUBLIC_URL:-http://localhost:${HTTP_PORT:-8080}}"
+    echo "configure: wrote .env; .env.example explains it"
+fi
+
+# The directory keeps the host's users out; the files are read by the containers' own users.
+mkdir -p secrets
+for name in $secrets; do
+    if [ ! -s "secrets/$name" ]; then
+        head -c 48 /dev/urandom | base64 | tr -d '\n=+/' > "secrets/$name"
+        chmod 0444 "secrets/$name"
+        echo "configure: generated secrets/$name"
+    fi
+done

@@ -1,0 +1,59 @@
+# shellcheck shell=bash
+# Who holds a port of this machine, and which project's stack is ours. Sourced by preflight.sh.
+
+# As Compose decides it: COMPOSE_PROJECT_NAME, else `name:` in compose.yaml, else the folder.
+project_name() { # project_name ROOT
+    local root name
+    root=$(cd "$1" && pwd)
+    name=$(sed -n 's/^name:[[:space:]]*["'\'']\{0,1\}\([A-Za-z0-9_-]*\).*/\1/p' "$root/compose.yaml" 2>/dev/null | head -n 1) || true
+    name=$("$root/deploy/dotenv.sh" get COMPOSE_PROJECT_NAME "${name:-$(basename "$root")}")
+    tr '[:upper:]' '[:lower:]' <<<"$name" | tr -cd 'a-z0-9_\n-' | sed 's/^[_-]*//'
+}
+
+own_nginx_holds() { # own_nginx_holds PROJECT PORT
+    [ -n "$(docker ps -q --filter "label=com.docker.compose.project=$1" \
+        --filter label=com.docker.compose.service=nginx --filter "publish=$2")" ]
+}
+
+# In the background and with an end, because an address that is not this machine's may
+# never answer. The redirection of a subshell keeps its complaint away.
+answers() { # answers ADDRESS PORT
+    local address=${1#[} pid tries=10
+    address=${address%]}
+    case $address in '' | 0.0.0.0 | '*') address=127.0.0.1 ;; ::) address=::1 ;; esac
+    (exec 3<>"/dev/tcp/$address/$2") 2>/dev/null &
+    pid=$!
+    while kill -0 "$pid" 2>/dev/null; do
+        tries=$((tries - 1))
+        if [ "$tries" = 0 ]; then kill "$pid" 2>/dev/null; fi
+        sleep 0.1
+    done
+    wait "$pid" 2>/dev/null
+}
+
+# Prints nothing when the port is free. A container is looked for first: the listener
+# that one sees from outside is only the engine's proxy. For an address of its own the
+# port must answer as well: a container may hold the same port of another address.
+port_holder() { # port_holder ADDRESS PORT
+    local container process busy=
+    if answers "$1" "$2"; then busy=yes; fi
+    case ${1#[} in '' | 0.0.0.0 | '::' | '::]') container=yes ;; *) container=$busy ;; esac
+    [ -z "$container" ] || container=$(docker ps --filter "publish=$2" --format '{{.Names}} ({{.Image}})' | head -n 1)
+    if [ -n "$container" ]; then
+        echo "the container $container"
+    elif [ -n "$busy" ]; then
+        process=$({ lsof -nP -iTCP:"$2" -sTCP:LISTEN 2>/dev/null | awk 'NR == 2 { print $1 ", process " $2 }'; } || true)
+        [ -n "$process" ] || process=$({ ss -Hltnp "sport = :$2" 2>/dev/null |
+            sed -n 's/.*users:(("\([^"]*\)",pid=\([0-9]*\).*/\1, process \2/p' | head -n 1; } || true)
+        echo "${process:-a process that this user may not see}"
+    fi
+}
+
+free_port() { # free_port ADDRESS PORT: the next one above that nobody holds
+    local port=$2
+    while [ "$port" -lt 65535 ]; do
+        port=$((port + 1))
+        if [ -z "$(port_holder "$1" "$port")" ]; then break; fi
+    done
+    echo "$port"
+}

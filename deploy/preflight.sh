@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Says whether this machine can run the stack, before anything is built or started.
+#
+#   deploy/preflight.sh     after deploy/engine.sh
+#
+# Collects every problem and prints each as found / expected / mend; exit 1 if there is
+# one. One line when all is fine.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=deploy/lib/versions.sh
+. "$here/lib/versions.sh"
+# shellcheck source=deploy/lib/port.sh
+. "$here/lib/port.sh"
+
+problems=0
+problem() { # problem FOUND EXPECTED MEND
+    problems=$((problems + 1))
+    printf 'preflight: found:    %s\npreflight: expected: %s\npreflight: mend:     %s\n' "$1" "$2" "$3" >&2
+}
+
+check_versions() {
+    at_least "$engine" "$MIN_ENGINE" ||
+        problem "Docker engine $engine" "$MIN_ENGINE or newer" "upgrade Docker Engine or Docker Desktop"
+    local compose buildx
+    compose=$(compose_version) || compose=none
+    buildx=$(buildx_version) || buildx=none
+    at_least "$compose" "$MIN_COMPOSE" || problem "Compose $compose" "$MIN_COMPOSE or newer" "deploy/engine.sh"
+    at_least "$buildx" "$MIN_BUILDX" || problem "buildx $buildx" "$MIN_BUILDX or newer" "deploy/engine.sh"
+}
+
+# What counts is what the engine has: Docker Desktop's is a virtual machine with less.
+check_size() { # check_size CPUS MEMORY-BYTES
+    [ "$1" -ge 1 ] || problem "an engine with $1 CPUs" "1 or more" "Docker Desktop: Settings, Resources"
+    [ "$2" -ge $((1536 * 1024 * 1024)) ] || problem "an engine with $(($2 / 1048576)) MiB of memory" \
+        "1536 MiB or more" "a larger machine, or Docker Desktop: Settings, Resources"
+}
+
+check_disk() { # check_disk FOLDER, when it is on this machine and we may look
+    local free
+    free=$(df -Pk "$1" 2>/dev/null | awk 'NR == 2 { print int($4 / 1024) }') || free=
+    [ -z "$free" ] || [ "$free" -ge 3072 ] || problem "$free MiB free in $1, where the engine keeps images" \
+        "3072 MiB or more" "free some; what Docker itself could give back: docker system df"
+}
+
+check_port() {
+    local address port project holder
+    address=$("$here/dotenv.sh" get BIND_ADDRESS 127.0.0.1)
+    port=$("$here/dotenv.sh" get HTTP_PORT 8080)
+    if ! [[ $port =~ ^[0-9]{1,5}$ ]] || [ "$port" -lt 1 ] || [ "$port" -gt 65535 ]; then
+        problem "HTTP_PORT=$port" "a port number, 1 to 65535" "HTTP_PORT=8080   in .env"
+        return
+    fi
+    project=$(project_name "$here/..")
+    if own_nginx_holds "$project" "$port"; then return; fi
+    holder=$(port_holder "$address" "$port")
+    [ -z "$holder" ] || problem "port $address:$port is taken by $holder" "a free port for the stack (project $project)" \
+        "HTTP_PORT=$(free_port "$address" "$port")   in .env; or stop $holder"
+}
+
+if ! engine=$(engine_version); then
+    problem "no answer from a Docker engine" "docker info shows a server" "deploy/engine.sh"
+    exit 1
+fi
+check_versions
+IFS='|' read -r cpus memory folder < <(docker info --format '{{.NCPU}}|{{.MemTotal}}|{{.DockerRootDir}}' 2>/dev/null)
+check_size "$cpus" "$memory"
+check_disk "$folder"
+check_port
+
+[ "$problems" = 0 ] || exit 1
+printf 'preflight: ok (engine %s, Compose %s, %s CPUs, %s MiB)\n' \
+    "$engine" "$(compose_version)" "$cpus" "$((memory / 1048576))"

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Removes the stack's containers, images, volumes and secrets; asks first (YES=1 answers). .env stays.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+COMPOSE_PROJECT_NAME=$(deploy/dotenv.sh get COMPOSE_PROJECT_NAME channels)
+if [ "${YES:-}" != 1 ]; then
+    echo "purge: removes all data of project '$COMPOSE_PROJECT_NAME' (database, Redis) and secrets/; nothing brings it back."
+    [ -t 0 ] || { echo "purge: expected an answer, and there is no terminal; say it with: make purge YES=1" >&2; exit 1; }
+    read -r -p "purge: type the project's name to go on: " answer
+    [ "$answer" = "$COMPOSE_PROJECT_NAME" ] || { echo "purge: nothing was removed"; exit 1; }
+fi
+# A lost or broken .env must not stand in the way.
+export COMPOSE_PROJECT_NAME PUBLIC_URL=http://unused
+docker compose --file compose.yaml --env-file /dev/null down --volumes --rmi local --remove-orphans
+rm -rf secrets .state
+echo "purge: project '$COMPOSE_PROJECT_NAME' is gone; make up starts anew"

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Scales the Daphne workers of the running stack and writes the number to .env:
+# Compose alone forgets it at the next `up`. Other containers are left alone.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+number=${1:-}
+[[ $number =~ ^[1-9][0-9]?$ ]] || {
+    echo "scale: expected a number of workers from 1 to 99, as in: make scale N=4; received '$number'" >&2
+    exit 1
+}
+deploy/dotenv.sh set DAPHNE_REPLICAS "$number"
+docker compose up --detach --wait --no-deps --no-recreate daphne
+docker compose ps daphne
