@@ -51,8 +51,8 @@ check: ## Format, lint, types, and the checks of compose, nginx, Dockerfiles and
 
 .PHONY: format
 format: ## Format and mend what can be mended
-	@tests/run.sh --tool ruff format .
-	@tests/run.sh --tool ruff check --fix .
+	@tests/image.sh ruff format .
+	@tests/image.sh ruff check --fix .
 
 .PHONY: lock
 lock: ## Lock the newest permitted Python packages anew

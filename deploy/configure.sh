@@ -12,20 +12,6 @@ lost() { # what is absent, one word each
     for name in $secrets; do [ -s "secrets/$name" ] || echo "secrets/$name"; done
 }
 
-copy_first() { # the first file of $2… that exists, or nothing, becomes $1
-    local copy=$1
-    shift
-    for file in "$@"; do
-        if [ -f "$file" ]; then cp "$file" "$copy"; return; fi
-    done
-    : > "$copy"
-}
-
-# What builds need to know of this machine: a mirror, and the CA of a proxy that inspects TLS.
-mkdir -p .state
-copy_first .state/ca-bundle.pem "${SSL_CERT_FILE:-}" /etc/ssl/certs/ca-certificates.crt
-copy_first .state/pip.conf "${PIP_CONFIG_FILE:-}" "$HOME/.config/pip/pip.conf" "$HOME/.pip/pip.conf" /etc/pip.conf
-
 absent=$(lost | tr '\n' ' ')
 [ -n "$absent" ] || exit 0
 

@@ -8,6 +8,7 @@ export BUILDX_NO_DEFAULT_ATTESTATIONS=1
 # No impact on a running stack yet.
 deploy/engine.sh
 deploy/configure.sh
+deploy/build-settings.sh
 deploy/preflight.sh
 deploy/base-images.sh
 deploy/check-env.sh

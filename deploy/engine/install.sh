@@ -50,6 +50,7 @@ show_log() {
 
 command -v dockerd >/dev/null || install_engine
 
+started=
 if [ -d /run/systemd/system ]; then
     systemctl enable --now docker || true # the wait below judges
 elif ! engine_version >/dev/null; then
@@ -58,15 +59,16 @@ elif ! engine_version >/dev/null; then
     # A pid file that is not stale: another run is just starting it, and we only wait.
     if [ ! -f /var/run/docker.pid ]; then
         setsid nohup dockerd >>"$log" 2>&1 </dev/null &
+        started=$!
     fi
 fi
 
 deadline=$((SECONDS + 60))
 until engine_version >/dev/null; do
-    if [ "$SECONDS" -ge "$deadline" ]; then
+    if [ "$SECONDS" -ge "$deadline" ] || { [ -n "$started" ] && ! kill -0 "$started" 2>/dev/null; }; then
         show_log
-        say "found:    no answer from dockerd within 60 s (its last lines are above)" \
-            "expected: docker info shows a server" "mend:     what the log says, then: make up"
+        say "found:    dockerd ended, or gave no answer for 60 s (its last lines are above)" \
+            "expected: docker info shows a server" "mend:     what its log says, then: make up"
         exit 1
     fi
     sleep 1

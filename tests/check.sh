@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Every static check; runs all of them and fails if one did.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+if [ "${1:-}" != --inside ]; then
+    tests/image.sh tests/check.sh --inside
+    inside=$?
+    # In the image in use, as its container starts it; the names it resolves need not exist.
+    tests/nginx-config.sh
+    exit $((inside + $?))
+fi
+
+failed=0
+check() { # check NAME COMMAND…
+    local name=$1 output
+    shift
+    if output=$("$@" 2>&1); then
+        printf 'check: ok      %s\n' "$name"
+    else
+        printf 'check: FAILED  %s: %s\n%s\n' "$name" "$*" "$output"
+        failed=1
+    fi
+}
+
+scripts=$(find deploy services tests -name '*.sh' -o -path deploy/base-images/install-packages)
+# What the settings ask of the environment; none of it is used.
+export SECRET_KEY=unused-but-long-enough-to-satisfy-the-deployment-checks-0123456789
+export REDIS_URL=unused REDIS_PASSWORD=unused PUBLIC_URL=https://localhost
+
+check format ruff format --check .
+check lint ruff check .
+check types mypy
+check migrations python manage.py makemigrations --check --dry-run
+check "deploy, https" python manage.py check --deploy --fail-level WARNING
+check "deploy, http" env PUBLIC_URL=http://localhost:8080 python manage.py check --deploy --fail-level WARNING
+check compose docker compose --env-file .env.example config --quiet
+check dockerfiles hadolint services/Dockerfile tests/Dockerfile deploy/base-images/Dockerfile
+# shellcheck disable=SC2086  # one argument each
+check scripts shellcheck --external-sources $scripts .ci/run
+check yaml yamllint --strict .
+exit $failed

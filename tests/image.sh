@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Runs a command in the test image, building what is missing first: engine, base images, test image.
+#
+#   tests/image.sh COMMAND…
+#
+# The container has the host's network (the stack's published port), the engine's socket (kill,
+# scale, inspect), and this folder at its own path: the engine resolves the paths of mounts itself.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+root=$PWD
+
+deploy/engine.sh
+deploy/build-settings.sh
+images=$(deploy/base-images.sh --print)
+python_image=$(sed -n 's/^PYTHON_IMAGE=//p' <<< "$images")
+docker buildx build --quiet --load --file tests/Dockerfile --tag channels-tests \
+    --build-arg PYTHON_IMAGE="$python_image" --build-arg PIP_INDEX_URL --build-arg PIP_EXTRA_INDEX_URL \
+    --secret id=ca_bundle,src=.state/ca-bundle.pem --secret id=pip_config,src=.state/pip.conf . > /dev/null
+
+socket=${DOCKER_HOST:-unix:///var/run/docker.sock}
+options=(--rm --init --network host --volume "${socket#unix://}:/var/run/docker.sock" --volume "$root:$root" --workdir "$root")
+[ ! -t 0 ] || options+=(--interactive --tty)
+# What tests write belongs to who runs them; the socket belongs to a group of its own.
+group=$(docker run --rm --volume "${socket#unix://}:/var/run/docker.sock" channels-tests stat -c %g /var/run/docker.sock)
+options+=(--user "$(id -u):$(id -g)" --group-add "$group")
+while read -r line; do options+=(--env "$line"); done <<< "$images"
+exec docker run "${options[@]}" --env CI channels-tests "$@"
