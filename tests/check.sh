@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
 # Every static check; runs all of them and fails if one did.
 set -uo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
 if [ "${1:-}" != --inside ]; then
     tests/image.sh tests/check.sh --inside
     inside=$?
-    # In the image in use, as its container starts it; the names it resolves need not exist.
     tests/nginx-config.sh
     exit $((inside + $?))
 fi
