@@ -120,7 +120,7 @@ def declare_stack(env: Environment) -> None:
     env.str("PYTHON_IMAGE", default="python:3.13.16-slim-trixie", validate=_not_empty)
     env.str("NGINX_IMAGE", default="nginx:1.30.5", validate=_not_empty)
     env.str("REDIS_IMAGE", default="redis:8.0.6", validate=_not_empty)
-    for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"):
+    for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
         env.str(name, default="")
     for name in COMPOSE_OWN:
         env.str(name, default="")

@@ -15,6 +15,7 @@ images=$(deploy/base-images.sh --print)
 python_image=$(sed -n 's/^PYTHON_IMAGE=//p' <<< "$images")
 docker buildx build --quiet --load --file tests/Dockerfile --tag channels-tests \
     --build-arg PYTHON_IMAGE="$python_image" --build-arg PIP_INDEX_URL --build-arg PIP_EXTRA_INDEX_URL \
+    --build-arg HTTP_PROXY --build-arg HTTPS_PROXY --build-arg NO_PROXY \
     --secret id=ca_bundle,src=.state/ca-bundle.pem --secret id=pip_config,src=.state/pip.conf . > /dev/null
 
 socket=${DOCKER_HOST:-unix:///var/run/docker.sock}

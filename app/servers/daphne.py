@@ -39,12 +39,17 @@ class WebSocketProtocol(StockProtocol):
     cut: DelayedCall | None = None
 
     def handle_reply(self, message: dict[str, Any]) -> None:
-        """Stock ignores the denial messages, and empty frames by testing their truth."""
+        """Stock ignores the denial messages and a close's reason, and empty frames by testing their truth."""
         match message.get("type"):
             case "websocket.http.response.start":
                 self.start_denial(message["status"], message.get("headers", ()))
             case "websocket.http.response.body":
                 self.continue_denial(message.get("body", b""), message.get("more_body", False))
+            case "websocket.close" if self.state == self.STATE_OPEN:
+                # Not sendClose: autobahn's allows an application 1000 and 3000 to 4999, and 1012 is neither.
+                # A control frame holds 125 bytes, the code among them (RFC 6455, 5.5).
+                reason = message.get("reason", "").encode()[:123].decode(errors="ignore").encode()
+                self.sendCloseFrame(code=message.get("code") or 1000, reasonUtf8=reason)
             case "websocket.send" if self.state != self.STATE_CONNECTING and not (
                 message.get("bytes") or message.get("text")
             ):
@@ -140,8 +145,8 @@ class Server(StockServer):
         return closed.addCallback(lambda _: self.stop_applications())
 
     def stop_applications(self) -> Deferred[Any]:
-        """Stock fails here on a connection without an application (a request still arriving), and
-        exits when the first application has ended instead of the last."""
+        """Stock raises here on a connection without an application (a request still arriving), and
+        exits as soon as one application has let itself be cancelled, not after the last."""
         tasks = [details.get("application_instance") for details in self.connections.values()]
         running = [task for task in tasks if task and not task.done()]
         for task in running:
