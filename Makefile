@@ -33,6 +33,10 @@ shell: ## A shell in a container of a service: make shell S=daphne
 manage: ## Django's manage.py: make manage C="createsuperuser"
 	@$(COMPOSE) exec web python manage.py $(C)
 
+.PHONY: dev
+dev: ## Without Docker: one reloading process on http://localhost:8000/ (PORT=)
+	@deploy/dev.sh
+
 ##@ Prove
 
 .PHONY: verify

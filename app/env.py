@@ -41,7 +41,7 @@ COMPOSE_OWN = frozenset(
 )
 
 # compose.yaml joins the containers with these: an operator's value would be ignored.
-WIRING = frozenset({"DATA_DIR", "REDIS_URL", "REDIS_PASSWORD", "SECRET_KEY", "SERVICE"})
+WIRING = frozenset({"DATA_DIR", "DEBUG", "REDIS_URL", "REDIS_PASSWORD", "SECRET_KEY", "SERVICE"})
 
 SIZE = validate.Regexp(r"^[1-9][0-9]*(b|k|kb|m|mb|g|gb)$", error="Expected a size such as 512m or 2g.")
 
@@ -158,7 +158,7 @@ def faults(given: Mapping[str, str | None]) -> list[str]:
     """Every fault of a `.env` whose variables are `given`; an empty list is a good one."""
     from app.env import declare_stack, env  # under `-m` this module is `__main__`: settings asks the other one
 
-    os.environ.update(dict.fromkeys(WIRING, "unchecked"))
+    os.environ.update(dict.fromkeys(WIRING, "0"))
     os.environ.update({name: value or "" for name, value in given.items()})
     declare_stack(env)
     found: list[str] = []

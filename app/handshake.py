@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from channels.security.websocket import WebsocketDenier
-
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -30,7 +28,9 @@ class OriginGuard:
         origins = [value.decode("latin1") for name, value in scope["headers"] if name == b"origin"]
         if not origins or (len(origins) == 1 and self._own(origins[0], scope)):
             return await self.application(scope, receive, send)
-        return await WebsocketDenier()(scope, receive, send)
+        # Not Channels' WebsocketDenier: as a consumer it asks Redis for a channel first.
+        await receive()
+        return await send({"type": "websocket.close"})  # not accepted yet: the server answers 403
 
     def _own(self, origin: str, scope: dict[str, Any]) -> bool:
         normal = _normal(origin)
@@ -41,7 +41,7 @@ def _normal(origin: str) -> tuple[str, str, int] | None:
     """Scheme, host and port of an origin; None for what is not one, `null` included."""
     try:
         parts = urlsplit(origin.lower())
-        port = parts.port or DEFAULT_PORTS[parts.scheme]
+        port = DEFAULT_PORTS[parts.scheme] if parts.port is None else parts.port
     except (ValueError, KeyError):
         return None
     return (parts.scheme, parts.hostname, port) if parts.hostname else None
@@ -49,7 +49,7 @@ def _normal(origin: str) -> tuple[str, str, int] | None:
 
 def _requested(scope: dict[str, Any]) -> tuple[str, str, int] | None:
     headers = dict(scope["headers"])
-    scheme = headers.get(b"x-forwarded-proto", b"").decode("latin1") or SCHEMES[scope["scheme"]]
+    scheme = headers.get(b"x-forwarded-proto", b"").decode("latin1") or SCHEMES[scope.get("scheme", "ws")]
     return _normal(f"{scheme}://{headers.get(b'host', b'').decode('latin1')}")
 
 

@@ -68,9 +68,10 @@ async def channel_layer() -> None:
 
 DEPENDENCIES: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
     "database": database,
-    "redis": redis,
     "channel layer": channel_layer,
 }
+if settings.REDIS_URL:  # `make dev` has none
+    DEPENDENCIES["redis"] = redis
 
 
 async def ready() -> bool:

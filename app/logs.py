@@ -4,8 +4,8 @@ import socket
 from typing import Any
 
 
-def logging_config(level: str, service: str) -> dict[str, Any]:
-    """Django's LOGGING: `level` for our own and Django's loggers, `service` as in compose.yaml."""
+def logging_config(level: str, service: str, readable: bool = False) -> dict[str, Any]:
+    """Django's LOGGING: `level` for all, `service` as in compose.yaml; `readable` for a developer's terminal."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -18,10 +18,15 @@ def logging_config(level: str, service: str) -> dict[str, Any]:
                 "rename_fields": {"levelname": "level", "name": "logger", "correlation_id": "request_id"},
                 "static_fields": {"service": service, "worker": socket.gethostname()},
                 "json_ensure_ascii": False,
-            }
+            },
+            "readable": {"format": "%(levelname)-7s %(name)s: %(message)s"},
         },
         "handlers": {
-            "stderr": {"class": "logging.StreamHandler", "formatter": "json", "filters": ["request_id"]},
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "formatter": "readable" if readable else "json",
+                "filters": ["request_id"],
+            },
         },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {

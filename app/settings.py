@@ -17,9 +17,12 @@ ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[
 ALLOWED_ORIGINS = env.origins("ALLOWED_ORIGINS")
 
 DATA_DIR = env.path("DATA_DIR", default=BASE_DIR / "data")
-REDIS_URL = env.str("REDIS_URL")
-REDIS_PASSWORD = env.str("REDIS_PASSWORD")
-CHANNEL_LAYER = env.str("CHANNEL_LAYER", default="pubsub", validate=validate.OneOf(["pubsub", "core"]))
+DEBUG = env.bool("DEBUG", default=False)  # `make dev` alone sets it
+CHANNEL_LAYER = env.str(
+    "CHANNEL_LAYER", default="pubsub", validate=validate.OneOf(["pubsub", "core", *(["memory"] if DEBUG else [])])
+)
+REDIS_URL = env.str("REDIS_URL") if CHANNEL_LAYER != "memory" else None
+REDIS_PASSWORD = env.str("REDIS_PASSWORD") if CHANNEL_LAYER != "memory" else None
 
 MAX_MESSAGE_BYTES = env.int("MAX_MESSAGE_BYTES", default=65536, validate=validate.Range(1024, 16 * 2**20))
 MAX_TEXT_LENGTH = env.int("MAX_TEXT_LENGTH", default=4000, validate=validate.Range(1, 10**6))  # code points
@@ -32,6 +35,7 @@ env.seal()
 # ── Applications ───────────────────────────────────────────────────────────────────────────────
 
 INSTALLED_APPS = [
+    "app",  # first: its runserver replaces Django's
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -39,7 +43,6 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "channels",
-    "app",
     "MyChannels",
 ]
 MIDDLEWARE = [
@@ -93,6 +96,7 @@ CHANNEL_LAYERS = {
             # not per member; the default of 100 loses messages in any busy room.
             "CONFIG": {"hosts": [_REDIS_HOST], "capacity": 10_000},
         },
+        "memory": {"BACKEND": "channels.layers.InMemoryChannelLayer"},
     }[CHANNEL_LAYER]
 }
 
@@ -144,4 +148,4 @@ SILENCED_SYSTEM_CHECKS = [
 
 # ── Logs ───────────────────────────────────────────────────────────────────────────────────────
 
-LOGGING = logging_config(level=LOG_LEVEL, service=SERVICE)
+LOGGING = logging_config(level=LOG_LEVEL, service=SERVICE, readable=DEBUG)
