@@ -21,8 +21,8 @@ DEBUG = env.bool("DEBUG", default=False)  # `make dev` alone sets it
 CHANNEL_LAYER = env.str(
     "CHANNEL_LAYER", default="pubsub", validate=validate.OneOf(["pubsub", "core", *(["memory"] if DEBUG else [])])
 )
-REDIS_URL = env.str("REDIS_URL") if CHANNEL_LAYER != "memory" else None
-REDIS_PASSWORD = env.str("REDIS_PASSWORD") if CHANNEL_LAYER != "memory" else None
+REDIS_URL = env.str("REDIS_URL") if CHANNEL_LAYER != "memory" else ""
+REDIS_PASSWORD = env.str("REDIS_PASSWORD") if CHANNEL_LAYER != "memory" else ""
 
 MAX_MESSAGE_BYTES = env.int("MAX_MESSAGE_BYTES", default=65536, validate=validate.Range(1024, 16 * 2**20))
 MAX_TEXT_LENGTH = env.int("MAX_TEXT_LENGTH", default=4000, validate=validate.Range(1, 10**6))  # code points
