@@ -37,6 +37,11 @@ manage: ## Django's manage.py: make manage C="createsuperuser"
 dev: ## Without Docker: one reloading process on http://localhost:8000/ (PORT=)
 	@deploy/dev.sh
 
+.PHONY: migrations
+migrations: ## Write the migrations that changed models need
+	@$(COMPOSE) run --rm --no-deps --user "$$(id -u):$$(id -g)" --volume "$(CURDIR)/MyChannels:/srv/MyChannels" \
+		migrate python manage.py makemigrations mychannels
+
 ##@ Prove
 
 .PHONY: verify

@@ -29,7 +29,7 @@ export REDIS_URL=unused REDIS_PASSWORD=unused PUBLIC_URL=https://localhost
 
 check format ruff format --check .
 check lint ruff check .
-check types mypy
+check types mypy --cache-dir /tmp/mypy  # kept, it holds on to types that settings once had
 check migrations python manage.py makemigrations --check --dry-run
 check "deploy, https" python manage.py check --deploy --fail-level WARNING
 check "deploy, http" env PUBLIC_URL=http://localhost:8080 python manage.py check --deploy --fail-level WARNING

@@ -19,8 +19,10 @@ def main() -> str | None:
     try:
         connection.request("GET", path)
         status = connection.getresponse().status
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         return f"{path}: {error}"
+    finally:
+        connection.close()
     if status != 200:
         return f"{path}: expected 200, received {status}"
     MARK.touch()
