@@ -56,6 +56,10 @@ test: ## Every test, from a fresh clone too: make test T=tests/unit
 check: ## Format, lint, types, and the checks of compose, nginx, Dockerfiles and scripts
 	@tests/check.sh
 
+.PHONY: audit
+audit: ## Look the locked packages up among known vulnerabilities
+	@tests/image.sh pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock --requirement tests/requirements.lock
+
 ##@ Tidy
 
 .PHONY: format

@@ -30,6 +30,8 @@ export REDIS_URL=unused REDIS_PASSWORD=unused PUBLIC_URL=https://localhost
 check format ruff format --check .
 check lint ruff check .
 check types mypy --cache-dir /tmp/mypy  # kept, it holds on to types that settings once had
+check imports lint-imports --no-cache
+check "dead code" vulture
 check migrations python manage.py makemigrations --check --dry-run
 check "deploy, https" python manage.py check --deploy --fail-level WARNING
 check "deploy, http" env PUBLIC_URL=http://localhost:8080 python manage.py check --deploy --fail-level WARNING
@@ -38,4 +40,7 @@ check dockerfiles hadolint services/Dockerfile tests/Dockerfile deploy/base-imag
 # shellcheck disable=SC2086  # one argument each
 check scripts shellcheck --external-sources $scripts .ci/run
 check yaml yamllint --strict .
+check templates djlint --lint --check MyChannels/templates
+check "pages' code" biome ci --colors=off MyChannels/static tests/javascript
+check spelling typos
 exit $failed

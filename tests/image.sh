@@ -25,4 +25,9 @@ options=(--rm --init --network host --volume "${socket#unix://}:/var/run/docker.
 group=$(docker run --rm --volume "${socket#unix://}:/var/run/docker.sock" channels-tests stat -c %g /var/run/docker.sock)
 options+=(--user "$(id -u):$(id -g)" --group-add "$group")
 while read -r line; do options+=(--env "$line"); done <<< "$images"
+# `make lock` and `make audit` ask the package index, past whatever stands between.
+if [ -s .state/ca-bundle.pem ]; then
+    for name in PIP_CERT REQUESTS_CA_BUNDLE SSL_CERT_FILE; do options+=(--env "$name=$root/.state/ca-bundle.pem"); done
+fi
+for name in HTTP_PROXY HTTPS_PROXY NO_PROXY PIP_INDEX_URL PIP_EXTRA_INDEX_URL; do options+=(--env "$name"); done
 exec docker run "${options[@]}" --env CI channels-tests "$@"

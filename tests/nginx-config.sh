@@ -1,17 +1,27 @@
 #!/usr/bin/env bash
-# `nginx -t` in the image in use, through the entrypoint that fills in the environment.
+# `nginx -t` in the image in use, through the entrypoint that fills in the environment, then gixy on
+# the configuration that came out. The names it resolves need not exist.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 images=$(deploy/base-images.sh --print)
 while read -r line; do export "${line?}"; done <<< "$images"
 export COMPOSE_PROJECT_NAME=channels-check
-docker compose --file compose.yaml --env-file .env.example build --quiet nginx
-if output=$(docker compose --file compose.yaml --env-file .env.example run --rm --no-deps -T nginx nginx -t 2>&1); then
+compose=(docker compose --file compose.yaml --env-file .env.example)
+
+trap '"${compose[@]}" down --rmi local > /dev/null 2>&1' EXIT
+"${compose[@]}" build --quiet nginx
+if "${compose[@]}" run --rm --no-deps -T nginx nginx -T > .state/nginx.conf 2> .state/nginx.log; then
     echo "check: ok      nginx"
 else
-    printf 'check: FAILED  nginx: nginx -t\n%s\n' "$output"
-    status=1
+    echo "check: FAILED  nginx: nginx -T"
+    cat .state/nginx.log
+    exit 1
 fi
-docker compose --file compose.yaml --env-file .env.example down --rmi local >/dev/null 2>&1
-exit "${status:-0}"
+
+if output=$(tests/image.sh gixy .state/nginx.conf 2>&1); then
+    echo "check: ok      gixy"
+else
+    printf 'check: FAILED  gixy\n%s\n' "$output"
+    exit 1
+fi
