@@ -94,7 +94,9 @@ CHANNEL_LAYERS = {
             "BACKEND": "channels_redis.core.RedisChannelLayer",
             # Above `capacity` the layer drops silently, and the queue is one per process,
             # not per member; the default of 100 loses messages in any busy room.
-            "CONFIG": {"hosts": [_REDIS_HOST], "capacity": 10_000},
+            # redis-py 8 gives up reading after 5 s, just when the layer's BZPOPMIN answers an idle
+            # member, whose socket would be closed: https://github.com/redis/redis-py/issues/4091
+            "CONFIG": {"hosts": [{**_REDIS_HOST, "socket_timeout": 15}], "capacity": 10_000},
         },
         "memory": {"BACKEND": "channels.layers.InMemoryChannelLayer"},
     }[CHANNEL_LAYER]
@@ -125,7 +127,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "MyChannels.storage.ModuleStaticFilesStorage"},
 }
 
 # ── Security: what https makes possible is on as soon as PUBLIC_URL says https ─────────────────

@@ -1,52 +1,152 @@
-// The documented room: shows every sentence of the room, sends what is typed.
+// The page of one room: the only module that knows its elements.
 
-const FIRST_DELAY = 500; // milliseconds
-const LONGEST_DELAY = 15_000;
+import { Composer } from "./composer.js";
+import { Connection } from "./connection.js";
+import { Conversation } from "./conversation.js";
+import { encode, parse } from "./messages.js";
+import { readRooms, withRoom, writeRooms } from "./recent.js";
+import { Sent } from "./sent.js";
+import { StateLine } from "./state-line.js";
+import { fill, readTexts } from "./texts.js";
 
-const log = document.getElementById("log");
-const state = document.getElementById("state");
-const composer = document.getElementById("composer");
-const text = document.getElementById("text");
+const COPIED_SHOWN = 2_000; // milliseconds
 
-// /chat/<room>/ is the page, /ws/chat/<room>/ the socket.
-const address = new URL(`/ws${location.pathname}`, location.href);
+const find = (id) => document.getElementById(id);
+const page = find("room");
+const texts = readTexts(find("texts"));
+
+const address = new URL(page.dataset.socket, location.href);
 address.protocol = address.protocol.replace("http", "ws");
 
-let socket;
-let failures = 0;
-
-function show(sentence, kind) {
-  const item = document.createElement("li");
-  item.textContent = sentence;
-  item.className = kind;
-  log.append(item);
-  item.scrollIntoView({ block: "nearest" });
-}
-
-function connect() {
-  socket = new WebSocket(address);
-  socket.addEventListener("open", () => {
-    failures = 0;
-    state.textContent = "Connected. 已连接。";
-  });
-  socket.addEventListener("message", ({ data }) => {
-    const { message, error } = JSON.parse(data);
-    show(message ?? error, error === undefined ? "message" : "error");
-  });
-  socket.addEventListener("close", () => {
-    // Full jitter, so that the clients of a worker that went away do not all return at once.
-    const delay = Math.random() * Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** failures);
-    failures += 1;
-    state.textContent = "Connection lost, trying again… 连接已断开,正在重试…";
-    setTimeout(connect, delay);
-  });
-}
-
-composer.addEventListener("submit", (event) => {
-  event.preventDefault();
-  if (!text.value || socket.readyState !== WebSocket.OPEN) return;
-  socket.send(JSON.stringify({ message: text.value }));
-  text.value = "";
+const sent = new Sent();
+const state = new StateLine({ page, line: find("state"), announcer: find("announcer") }, texts);
+const conversation = new Conversation(
+  { log: find("log"), entries: find("entries"), newer: find("newer") },
+  texts,
+);
+const composer = new Composer(
+  { form: find("composer"), text: find("text"), error: find("error") },
+  texts,
+  {
+    maxLength: Number(page.dataset.maxLength),
+    onSend(text) {
+      if (!connection.send(encode(text))) return false;
+      sent.add(text);
+      conversation.toEnd();
+      return true;
+    },
+  },
+);
+const connection = new Connection(address, {
+  onState,
+  onOpen,
+  onFrame,
+  onLost,
+  isOnline: () => navigator.onLine,
 });
 
-connect();
+// ── What the connection tells ───────────────────────────────────────────────────────────────────
+
+/** @param {import("./connection.js").State} now */
+function onState(now) {
+  state.show(now);
+  const retry = find("retry");
+  const idle = now.kind === "waiting" || now.kind === "offline";
+  if (!idle && document.activeElement === retry) composer.focus(); // what is hidden loses the focus
+  retry.hidden = !idle;
+  find("send").setAttribute("aria-disabled", String(now.kind !== "connected"));
+}
+
+let lostAt; // when the last connection went
+
+function onOpen() {
+  sent.opened();
+  if (lostAt === undefined) return;
+  const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+  conversation.add({
+    kind: "gap",
+    text: fill(texts.gap, { from: clock.format(lostAt), to: clock.format(Date.now()) }),
+  });
+}
+
+function onLost() {
+  lostAt = Date.now();
+  const unknown = sent.lost();
+  if (unknown.length) composer.restore(unknown, texts.unknown);
+}
+
+/** @param {unknown} data */
+function onFrame(data) {
+  const message = parse(data);
+  if (message === null) return;
+  if (message.kind === "error") {
+    const text = sent.refused();
+    composer.restore(
+      text === undefined ? [] : [text],
+      fill(texts.refused, { reason: message.text }),
+    );
+    return;
+  }
+  conversation.add({ ...message, own: sent.received(message) });
+  if (document.hidden && message.kind === "said") countUnread(unread + 1);
+}
+
+// ── What the reader does ────────────────────────────────────────────────────────────────────────
+
+const title = document.title;
+let unread = 0;
+
+/** @param {number} count of messages since the page was last looked at */
+function countUnread(count) {
+  unread = count;
+  document.title = count ? `(${count}) ${title}` : title;
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  countUnread(0);
+  connection.retry(); // a hidden page's timers are slow
+});
+addEventListener("online", () => connection.online());
+addEventListener("offline", () => connection.offline());
+
+find("retry").addEventListener("click", () => connection.retry());
+find("newer").addEventListener("click", () => {
+  composer.focus();
+  conversation.toEnd();
+});
+
+const copy = find("copy");
+const copyLabel = copy.textContent;
+
+copy.addEventListener("click", async () => {
+  const copied = await copyText(location.origin + location.pathname);
+  copy.textContent = copied ? texts.copied : texts.notCopied;
+  find("announcer").textContent = copy.textContent;
+  setTimeout(() => {
+    copy.textContent = copyLabel;
+  }, COPIED_SHOWN);
+});
+
+/**
+ * The clipboard proper is for https and localhost alone.
+ * @param {string} text
+ */
+async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const field = document.createElement("textarea");
+    field.value = text;
+    document.body.append(field);
+    field.select();
+    const copied = document.execCommand("copy");
+    field.remove();
+    copy.focus();
+    return copied;
+  }
+}
+
+writeRooms(window, withRoom(readRooms(window), page.dataset.room));
+connection.open();

@@ -1,0 +1,91 @@
+// Where a message is written.
+
+import { fill } from "./texts.js";
+
+const MOST_ROWS = 8;
+
+export class Composer {
+  #form;
+  #text;
+  #error;
+  #texts;
+  #maxLength;
+  #onSend;
+
+  /**
+   * @param {{ form: HTMLFormElement, text: HTMLTextAreaElement, error: HTMLElement }} elements
+   * @param {Record<string, string>} texts
+   * @param {{ maxLength: number, onSend: (text: string) => boolean }} options
+   *   onSend returns whether it was sent; what was not stays.
+   */
+  constructor({ form, text, error }, texts, { maxLength, onSend }) {
+    this.#form = form;
+    this.#text = text;
+    this.#error = error;
+    this.#texts = texts;
+    this.#maxLength = maxLength;
+    this.#onSend = onSend;
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#submit();
+    });
+    text.addEventListener("keydown", (event) => this.#pressed(event));
+    text.addEventListener("input", () => {
+      this.fail("");
+      this.#grow();
+    });
+  }
+
+  focus() {
+    this.#text.focus();
+  }
+
+  /**
+   * Says beside the text what went wrong; "" takes it back.
+   * @param {string} error
+   */
+  fail(error) {
+    this.#error.textContent = error;
+    this.#text.toggleAttribute("aria-invalid", false);
+    if (error) this.#text.setAttribute("aria-invalid", "true");
+  }
+
+  /**
+   * Puts texts back that did not, or may not have, arrived, before what was written since.
+   * @param {string[]} texts
+   * @param {string} reason
+   */
+  restore(texts, reason) {
+    this.#text.value = [...texts, this.#text.value].filter(Boolean).join("\n");
+    this.#grow();
+    this.fail(reason);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #pressed(event) {
+    // An input method's own Enter chooses a word; Safari tells it by the key code alone.
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229)
+      return;
+    event.preventDefault();
+    if (!event.repeat) this.#form.requestSubmit();
+  }
+
+  #submit() {
+    const text = this.#text.value;
+    if (!text.trim()) return;
+    const length = [...text].length; // in code points, as the server counts
+    if (length > this.#maxLength) {
+      this.fail(fill(this.#texts.tooLong, { length, most: this.#maxLength }));
+    } else if (this.#onSend(text)) {
+      this.#text.value = "";
+      this.fail("");
+      this.#grow();
+    }
+    this.focus();
+  }
+
+  /** For browsers without `field-sizing: content`. */
+  #grow() {
+    this.#text.rows = Math.min(MOST_ROWS, this.#text.value.split("\n").length);
+  }
+}

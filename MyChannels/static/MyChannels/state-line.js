@@ -1,0 +1,62 @@
+// The connection's state, in words: at once for eyes, late and sparing for ears.
+
+import { fill } from "./texts.js";
+
+const TICK = 1_000; // milliseconds
+const ANNOUNCE_DELAY = 1_500; // a blip is over before anybody is told
+
+export class StateLine {
+  #page;
+  #line;
+  #announcer;
+  #texts;
+  #ticking;
+  #announcing;
+  #announced = "connected"; // that it works is no news until it did not
+  #everConnected = false;
+
+  /**
+   * @param {{ page: HTMLElement, line: HTMLElement, announcer: HTMLElement }} elements
+   * @param {Record<string, string>} texts
+   */
+  constructor({ page, line, announcer }, texts) {
+    this.#page = page;
+    this.#line = line;
+    this.#announcer = announcer;
+    this.#texts = texts;
+  }
+
+  /** @param {import("./connection.js").State} state */
+  show(state) {
+    clearInterval(this.#ticking);
+    if (state.kind === "connected") this.#everConnected = true;
+    this.#page.dataset.state = state.kind;
+    this.#write(state);
+    if (state.kind === "waiting") this.#ticking = setInterval(() => this.#write(state), TICK);
+    if (state.kind !== "connecting") this.#announce(state);
+  }
+
+  /** @param {import("./connection.js").State} state */
+  #write(state) {
+    const seconds =
+      state.kind === "waiting" ? Math.max(1, Math.ceil((state.until - Date.now()) / 1000)) : 0;
+    this.#line.textContent = fill(this.#text(state), { seconds });
+  }
+
+  /** @param {import("./connection.js").State} state */
+  #text(state) {
+    if (state.kind === "closed") return this.#texts[`closed${state.code}`] ?? this.#texts.closed;
+    if (state.kind === "waiting" && !this.#everConnected) return this.#texts.unreachable;
+    return this.#texts[state.kind];
+  }
+
+  /** @param {import("./connection.js").State} state */
+  #announce(state) {
+    clearTimeout(this.#announcing);
+    this.#announcing = setTimeout(() => {
+      if (state.kind === this.#announced) return; // further attempts are no news
+      this.#announced = state.kind;
+      this.#announcer.textContent = state.kind === "waiting" ? this.#texts.lost : this.#text(state);
+    }, ANNOUNCE_DELAY);
+  }
+}
