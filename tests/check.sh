@@ -40,7 +40,10 @@ check dockerfiles hadolint services/Dockerfile tests/Dockerfile deploy/base-imag
 # shellcheck disable=SC2086  # one argument each
 check scripts shellcheck --external-sources $scripts .ci/run
 check yaml yamllint --strict .
-check templates djlint --lint --check MyChannels/templates
+templates=$(find MyChannels/templates -name '*.html')
+# shellcheck disable=SC2086  # one argument each
+check "templates' format" djade --check --target-version 5.2 $templates
+check templates djlint --lint MyChannels/templates
 check "pages' code" biome ci --colors=off MyChannels/static tests/javascript
 check spelling typos
 exit $failed
