@@ -1,6 +1,7 @@
 """The documented wire vocabulary: what a frame may hold, in both directions. No I/O, no Django."""
 
 import json
+from typing import NoReturn
 
 
 class Malformed(ValueError):
@@ -13,7 +14,8 @@ def parse(frame: str | bytes | None, max_length: int) -> str:
     `max_length` is in code points. Raises Malformed.
     """
     try:
-        content = json.loads(frame or "")
+        text = frame.decode() if isinstance(frame, bytes) else frame or ""  # given bytes, json would take UTF-16 too
+        content = json.loads(text, parse_constant=_refuse)
     except UnicodeDecodeError:
         raise Malformed("expected UTF-8, received other bytes") from None
     except (ValueError, RecursionError):
@@ -36,6 +38,11 @@ def check(text: object, max_length: int) -> str:
     except UnicodeEncodeError:
         raise Malformed("expected text, received a lone surrogate") from None
     return text
+
+
+def _refuse(constant: str) -> NoReturn:
+    """NaN and Infinity are Python's, not JSON's."""
+    raise ValueError(constant)
 
 
 def _kind(value: object) -> str:

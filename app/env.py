@@ -81,8 +81,12 @@ class Environment(FileAwareEnv):
 
 def origin(value: str) -> None:
     """Validates scheme, host and an optional port, and nothing else: no path, no final slash."""
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or value != f"{parts.scheme}://{parts.netloc}":
+    try:
+        parts = urlsplit(value)
+        good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0 and "@" not in parts.netloc
+    except ValueError:  # an address or a port that is none
+        good = False
+    if not good or value != f"{parts.scheme}://{parts.netloc}":
         raise ValidationError("Expected an origin such as https://example.com:8443.")
 
 
@@ -159,7 +163,8 @@ def faults(given: Mapping[str, str | None]) -> list[str]:
     from app.env import declare_stack, env  # under `-m` this module is `__main__`: settings asks the other one
 
     os.environ.update(dict.fromkeys(WIRING, "0"))
-    os.environ.update({name: value or "" for name, value in given.items()})
+    # A file that .env names lies on the machine, not here; `unknown` refuses the name.
+    os.environ.update({name: value or "" for name, value in given.items() if not name.endswith("_FILE")})
     declare_stack(env)
     found: list[str] = []
     try:

@@ -52,16 +52,15 @@ async def channel_layer() -> None:
             arrived.set()
 
     await layer.group_add(group, channel)
-    receiver = asyncio.create_task(receive())
+    receiver, arrival = asyncio.create_task(receive()), asyncio.create_task(arrived.wait())
     try:
         while not arrived.is_set():
             await layer.group_send(group, {"type": "health.probe"})
-            await asyncio.wait(
-                {receiver, asyncio.create_task(arrived.wait())}, timeout=0.2, return_when="FIRST_COMPLETED"
-            )
+            await asyncio.wait({receiver, arrival}, timeout=0.2, return_when="FIRST_COMPLETED")
             if receiver.done():
                 receiver.result()
     finally:
+        arrival.cancel()
         receiver.cancel()  # the pub/sub layer forgets a channel when its receive is cancelled
         await layer.group_discard(group, channel)
 
