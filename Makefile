@@ -48,6 +48,10 @@ migrations: ## Write the migrations that changed models need
 verify: ## Prove the running stack: a message crosses from one worker to another
 	@deploy/verify.sh
 
+.PHONY: doctor
+doctor: ## What is wrong with this machine, .env or the running stack, and the line that mends it (JSON=1)
+	@deploy/doctor.sh $(if $(JSON),--json) $(ARGS)
+
 .PHONY: test
 test: ## Every test, from a fresh clone too: make test T=tests/unit
 	@tests/run.sh $(T)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks the whole .env and reports all faults at once; builds the image that can, without
-# the .env that is not trusted yet.
+# the .env that is not trusted yet. With --built it takes the image that is there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -10,5 +10,5 @@ for name in PYTHON_IMAGE PIP_INDEX_URL PIP_EXTRA_INDEX_URL HTTP_PROXY HTTPS_PROX
     value=$(deploy/dotenv.sh get "$name")
     [ -z "$value" ] || export "$name=$value"
 done
-docker compose --file compose.yaml --env-file /dev/null build --quiet web
+[ "${1:-}" = --built ] || docker compose --file compose.yaml --env-file /dev/null build --quiet web
 docker run --rm --interactive --network none --read-only "$COMPOSE_PROJECT_NAME-web" python -m app.env < .env

@@ -5,18 +5,29 @@ set -eu
 
 hash=$(tr -d '\n' < "$REDIS_PASSWORD_FILE" | sha256sum | cut -d ' ' -f 1)
 
-# Read from what the two layers of channels_redis and the health checks send:
-# pub/sub layer: SUBSCRIBE UNSUBSCRIBE PUBLISH; core layer: sorted sets, EVAL, and KEYS for flush.
+# What redis-py, the two layers of channels_redis and the health checks send, by the server's own count
+# (HELLO and AUTH need no leave): pub/sub layer: SUBSCRIBE UNSUBSCRIBE PUBLISH; core layer: the rest.
+# Its flush() would need KEYS, which nobody else should have.
 # Keys and channels begin with the layers' prefix, `asgi`; nothing else is in reach.
-commands='+ping +hello +auth +client|setinfo +client|setname +client|id
+commands='+ping +client|setinfo
   +publish +subscribe +unsubscribe
-  +zadd +zcard +zcount +zrange +zrem +zremrangebyscore +zpopmin +bzpopmin
-  +expire +del +eval +evalsha +script|load +multi +exec'
+  +zadd +zcount +zrange +zrem +zremrangebyscore +zpopmin +bzpopmin
+  +expire +del +eval +multi +exec'
 
+# `make doctor` reads (redis-report.sh) by a user of its own, not by more rights for `app`: what INFO and
+# SCAN tell is of no use to a worker, or to who got into one. Its password is made anew at each start and
+# is known in this container only, so it is no further secret to keep, and no container can log in with it.
+doctor=$(head -c 32 /dev/urandom | sha256sum | cut -d ' ' -f 1)
+doctor_hash=$(printf %s "$doctor" | sha256sum | cut -d ' ' -f 1)
+
+# Nobody can log in as `default`, but Redis itself reads its append-only file as this user: without
+# leave to write, it drops from it, silently, whatever a transaction or a script wrote.
 umask 077
+printf %s "$doctor" > /run/redis/doctor
 cat > /run/redis/users.acl <<ACL
-user default off
+user default off ~* -@all +@write
 user app on #$hash resetchannels ~asgi* &asgi* -@all $(echo "$commands" | tr '\n' ' ')
+user doctor on #$doctor_hash resetchannels %R~asgi:group:* -@all +info +config|get +scan +zrange
 ACL
 
 exec "$@" --maxmemory "$REDIS_MAXMEMORY"

@@ -1,0 +1,284 @@
+#!/usr/bin/env bash
+# Says what is wrong with this machine, this .env or the running stack, and which line mends it.
+#
+#   deploy/doctor.sh            a line for what is well, three for a finding, the count
+#   deploy/doctor.sh --json     {"findings": [{check, level, found, expected, mend}, …], ok, warnings, errors}
+#
+# Changes nothing. Exit 1 if there is an error; warnings are none. What needs no engine is checked here,
+# the containers and what is in them by deploy/doctor/, which runs in one of them.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
+
+# shellcheck source=deploy/lib/versions.sh
+. deploy/lib/versions.sh
+# shellcheck source=deploy/lib/port.sh
+. deploy/lib/port.sh
+
+SEPARATOR=$'\037' # between the fields of deploy/doctor/'s findings
+
+case ${1:-} in
+'') json= ;;
+--json) json=yes ;;
+*) echo "usage: deploy/doctor.sh [--json]" >&2 && exit 2 ;;
+esac
+
+# ── What is found ──────────────────────────────────────────────────────────────────────────────
+
+oks=0 warnings=0 errors=0 comma=
+
+quoted() { # as a JSON string
+    local text=${1//\\/\\\\}
+    printf '"%s"' "${text//\"/\\\"}" | tr -d '\000-\037'
+}
+
+finding() { # finding CHECK ok|warning|error FOUND [EXPECTED MEND]
+    case $2 in ok) oks=$((oks + 1)) ;; warning) warnings=$((warnings + 1)) ;; *) errors=$((errors + 1)) ;; esac
+    if [ -n "$json" ]; then
+        printf '%s\n{"check": %s, "level": %s, "found": %s, "expected": %s, "mend": %s}' "$comma" \
+            "$(quoted "$1")" "$(quoted "$2")" "$(quoted "$3")" "$(quoted "${4:-}")" "$(quoted "${5:-}")"
+        comma=,
+    elif [ "$2" = ok ]; then
+        printf 'doctor: ok       %s: %s\n' "$1" "$3"
+    else
+        printf 'doctor: %-8s %s: found:    %s\n' "$2" "$1" "$3"
+        printf "doctor: %$((10 + ${#1}))s %s\n" "" "expected: $4" "" "mend:     $5"
+    fi
+}
+
+finish() {
+    if [ -n "$json" ]; then
+        printf '\n], "ok": %s, "warnings": %s, "errors": %s}\n' "$oks" "$warnings" "$errors"
+    else
+        printf 'doctor: %s ok, %s warning(s), %s error(s)\n' "$oks" "$warnings" "$errors"
+    fi
+    [ "$errors" = 0 ]
+    exit
+}
+
+one_line() { tr '\n' ' ' | cut -c 1-300; }
+
+# ── Machine and files ──────────────────────────────────────────────────────────────────────────
+
+check_machine() { # as preflight says it, in its three parts
+    local said found='' expected=''
+    if said=$(deploy/preflight.sh 2>&1); then
+        said=${said#*(}
+        finding machine ok "${said%)}"
+        return
+    fi
+    while IFS= read -r line; do
+        case $line in
+        'preflight: found:    '*) found=${line#*:    } ;;
+        'preflight: expected: '*) expected=${line#*expected: } ;;
+        'preflight: mend:     '*) finding machine error "$found" "$expected" "${line#*:     }" ;;
+        esac
+    done <<< "$said"
+}
+
+mode() { stat -c %a "$1" 2> /dev/null || stat -f %Lp "$1"; } # GNU, or BSD
+
+# compose.yaml is the one place that knows which there are.
+secrets() { sed -n 's|.*file: \(secrets/[a-z0-9_]*\).*|\1|p' compose.yaml; }
+
+check_file() { # check_file FILE MODE LEVEL WHY
+    [ "$(mode "$1")" = "$2" ] && return
+    finding files "$3" "$1 has the mode $(mode "$1")" "$2: $4" "chmod $2 $1"
+    return 1
+}
+
+check_files() {
+    local secret level=warning well=yes
+    # Before the first `make up` there is none; when something was started, it is lost.
+    [ -z "$containers$volumes" ] || level=error
+    if [ ! -f .env ]; then
+        finding files "$level" "no .env" "the stack's settings" "make up   (says what to put back, if it was lost)"
+        well=
+    else
+        check_file .env 600 warning "nobody else's to read or write" || well=
+    fi
+    for secret in $(secrets); do
+        if [ ! -s "$secret" ]; then
+            finding files "$level" "no $secret, or an empty one" "a generated secret" "make up   (says what to put back, if it was lost)"
+            well=
+        else
+            check_file "$secret" 444 error "each container reads it as its own user; the folder keeps others out" || well=
+        fi
+    done
+    if [ -d secrets ]; then check_file secrets 700 error "nobody else gets in" || well=; fi
+    [ -z "$well" ] || finding files ok ".env and $(secrets | grep -c .) secrets are there, and private"
+}
+
+# ── Configuration ──────────────────────────────────────────────────────────────────────────────
+
+image() { docker image inspect --format '{{.Id}}' "$1" 2> /dev/null; }
+
+not_built() { finding "$1" warning "not checked: no image $2" "one to check it with" "make up"; }
+
+check_env() {
+    local said line name
+    if ! image "$project-web" > /dev/null; then not_built env "$project-web"; return; fi
+    if said=$(deploy/check-env.sh --built 2>&1 > /dev/null); then
+        finding env ok "every name in .env is known, every value makes sense"
+        return
+    fi
+    if [[ $said != configuration:* ]]; then
+        finding env error "the check of .env failed: $(one_line <<< "$said")" "a verdict" "make up"
+        return
+    fi
+    while IFS= read -r line; do
+        name=${line%%:*}
+        case $line in
+        *"did you mean "*) finding env error "$line" "a known name" "in .env: ${line##*did you mean } instead of $name" ;;
+        *) finding env error "$line" "what docs/configuration.md says of it" "correct $name in .env, then make up" ;;
+        esac
+    done < <(sed -n 's/^  *//; 2,$p' <<< "$said" | sed 's/?$//')
+}
+
+check_compose() {
+    local said
+    if said=$(docker compose config --quiet 2>&1); then
+        finding compose ok "docker compose config"
+    else
+        finding compose error "$(one_line <<< "$said")" "docker compose config accepts it" "what it names, in .env or compose.yaml"
+        return 1
+    fi
+}
+
+# As a project of its own, so that it makes nothing in the stack's, and leaves nothing behind.
+check_nginx() {
+    local said status=0
+    if ! image "$project-nginx" > /dev/null; then not_built nginx "$project-nginx"; return; fi
+    said=$(nginx_project run --rm --no-deps -T nginx nginx -t 2>&1) || status=$?
+    nginx_project down > /dev/null 2>&1
+    if [ "$status" = 0 ]; then
+        finding nginx ok "nginx -t, as the built image and .env have it"
+    else
+        finding nginx error "$(grep -v '^ *\(Network\|Container\) ' <<< "${said:-no answer}" | one_line)" \
+            "nginx -t accepts it" "what it names, under nginx/ or in .env; then make up"
+    fi
+}
+
+nginx_project() { # nginx_project COMPOSE-ARGUMENT…
+    local separator
+    separator=$(deploy/dotenv.sh get COMPOSE_PATH_SEPARATOR :)
+    COMPOSE_FILE="$(deploy/dotenv.sh get COMPOSE_FILE compose.yaml)${separator}deploy/doctor/nginx-check.yaml" \
+        COMPOSE_PATH_SEPARATOR="$separator" BUILT_NGINX="$project-nginx" \
+        docker compose --project-name "$project-doctor" "$@"
+}
+
+# ── The running stack ──────────────────────────────────────────────────────────────────────────
+
+# Two clones with one name would take each other's containers for their own.
+check_clone() {
+    local folder
+    # shellcheck disable=SC2086  # one argument each
+    folder=$(docker inspect --format '{{index .Config.Labels "com.docker.compose.project.working_dir"}}' $containers |
+        grep -Fxv "$PWD" | head -n 1)
+    [ -z "$folder" ] || finding clone warning "the containers of project $project were started from $folder" \
+        "from $PWD" "make doctor   there; or COMPOSE_PROJECT_NAME=<another> and HTTP_PORT=<another> in .env here"
+}
+
+check_published() {
+    local address port
+    address=$(deploy/dotenv.sh get BIND_ADDRESS 127.0.0.1)
+    port=$(deploy/dotenv.sh get HTTP_PORT 8080)
+    own_nginx_holds "$project" "$port" 2> /dev/null || return 0 # nginx does not run, or drifted: said elsewhere
+    if answers "$address" "$port"; then
+        finding port ok "$address:$port answers"
+    else
+        finding port error "nginx runs, and nothing answers at $address:$port" "a connection" "docker compose up -d --force-recreate --no-deps nginx"
+    fi
+}
+
+# Run in each container with its name: how many processes the kernel has killed there for lack of memory
+# (two places: cgroup v2, v1), and of each process its number, what it has open, what it may, its name.
+# shellcheck disable=SC2016  # for the shell in the container
+INSIDE='echo "==== kills $1"
+while read -r event count; do
+    [ "$event" != oom_kill ] || echo "$count"
+done < /sys/fs/cgroup/memory.events || while read -r event count; do
+    [ "$event" != oom_kill ] || echo "$count"
+done < /sys/fs/cgroup/memory/memory.oom_control
+echo "==== descriptors $1"
+cd /proc && for p in [0-9]*; do
+    [ -r "$p/fd" ] && set -- $(ls "$p/fd") && limit=$(while read -r a b c soft rest; do
+        [ "$a $b $c" != "Max open files" ] || echo "$soft"; done < "$p/limits") &&
+        read -r name < "$p/comm" && [ -n "$limit" ] && echo "$p $# $limit $name"
+done'
+
+facts() { # what deploy/doctor/ cannot see from inside; deploy/doctor/facts.py reads it
+    local id name service image
+    echo "==== containers"
+    # shellcheck disable=SC2086  # one argument each
+    docker inspect $containers
+    echo "==== replicas"
+    deploy/dotenv.sh get DAPHNE_REPLICAS 2 | grep -E '^[0-9]+$'
+    echo "==== hashes"
+    docker compose config --hash '*' 2> /dev/null
+    echo "==== images"
+    for image in "$project-web" "$project-nginx" "$project-redis"; do echo "$image $(image "$image")"; done
+    while read -r id name service; do
+        docker exec "$id" sh -c "$INSIDE" sh "$name" 2> /dev/null
+        if [ "$service" = redis ]; then
+            echo "==== redis"
+            docker exec "$id" redis-report.sh 2>&1
+        fi
+    done < <(running)
+}
+
+# Those that answer an exec: neither stopped nor paused.
+running() { # ID NAME SERVICE
+    docker ps --no-trunc --filter status=running --filter "label=com.docker.compose.project=$project" \
+        --filter label=com.docker.compose.oneoff=False \
+        --format '{{.ID}} {{.Names}} {{.Label "com.docker.compose.service"}}'
+}
+
+check_stack() {
+    local inside said line status=0
+    # It speaks for the stack: one that shares its networks and its settings.
+    inside=$(running | awk '$3 == "web" || $3 == "daphne" { print $3, $1 }' | sort -r | awk 'NR == 1 { print $2 }')
+    if [ -n "$inside" ]; then
+        said=$(facts | docker exec --interactive "$inside" python -m deploy.doctor --live 2>&1) || status=$?
+    else
+        finding inside warning "nothing was tried from inside: neither web nor daphne runs" "one of them" "make up"
+        said=$(facts | docker run --rm --interactive --network none --read-only "$project-web" python -m deploy.doctor 2>&1) || status=$?
+    fi
+    while IFS="$SEPARATOR" read -r check level found expected mend; do
+        case $level in ok | warning | error) finding "$check" "$level" "$found" "$expected" "$mend" ;; esac
+    done <<< "$said"
+    [ "$status" != 0 ] || return 0
+    said=$(tail -n 1 <<< "$said")
+    case $said in
+    *"No module named"*) finding inside error "an older image, without the checks" "the present one" "make up" ;;
+    *) finding inside error "the checks inside broke off: $said" "findings" "mend the errors above; make logs S=web" ;;
+    esac
+}
+
+# ── All ────────────────────────────────────────────────────────────────────────────────────────
+
+[ -z "$json" ] || printf '{"findings": ['
+check_machine
+project=$(project_name .)
+containers='' volumes=''
+if engine_version > /dev/null; then
+    containers=$(docker ps --all --quiet --no-trunc --filter "label=com.docker.compose.project=$project" \
+        --filter label=com.docker.compose.oneoff=False)
+    volumes=$(docker volume ls --quiet --filter "label=com.docker.compose.project=$project")
+    check_files
+else
+    check_files
+    finding stack warning "images and running stack were not looked at: no engine answers" "an engine" "deploy/engine.sh"
+    finish
+fi
+if [ -f .env ]; then
+    check_env
+    if check_compose; then check_nginx; fi
+fi
+if [ -n "$containers" ]; then
+    check_clone
+    check_published
+    check_stack
+else
+    finding stack warning "the stack does not run" "containers of the project $project" "make up"
+fi
+finish

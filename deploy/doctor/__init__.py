@@ -1,0 +1,1 @@
+"""What `make doctor` finds in a running stack; deploy/doctor.sh starts it in one of its containers."""

@@ -1,0 +1,35 @@
+"""What a check has to say."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import astuple, dataclass
+from typing import Literal
+
+SEPARATOR = "\x1f"  # no host needs jq for it; the shell part renders text and JSON
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`expected` and `mend` are empty where all is well."""
+
+    check: str
+    level: Literal["ok", "warning", "error"]
+    found: str
+    expected: str = ""
+    mend: str = ""
+
+    def line(self) -> str:
+        return SEPARATOR.join(re.sub(r"[\x00-\x1f\x7f]+", " ", field) for field in astuple(self))
+
+
+def ok(check: str, found: str) -> Finding:
+    return Finding(check, "ok", found)
+
+
+def warning(check: str, found: str, expected: str, mend: str) -> Finding:
+    return Finding(check, "warning", found, expected, mend)
+
+
+def error(check: str, found: str, expected: str, mend: str) -> Finding:
+    return Finding(check, "error", found, expected, mend)

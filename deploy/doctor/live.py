@@ -1,0 +1,235 @@
+"""What can only be tried from inside: the handshake, readiness, the layer, the engine's names."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from channels.layers import get_channel_layer
+from django.conf import settings
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidHandshake, InvalidStatus
+
+from app import health
+from deploy.doctor import members
+from deploy.doctor import redis as redis_report
+from deploy.doctor.finding import Finding, error, ok, warning
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from deploy.doctor.facts import Container, Facts
+
+DEADLINE = 5  # seconds for each attempt
+SLOW = 1.0  # seconds
+# After Redis was away, whoever is first to use a connection of before gets an error; web has several processes.
+ATTEMPTS, PAUSE = 4, 0.5  # seconds
+ROUTE = "/ws/echo/doctor/"  # takes part in no room
+FOREIGN = "https://foreign.invalid"
+
+
+async def every(facts: Facts) -> list[Finding]:
+    tried = await asyncio.gather(
+        *(check() for check in (handshake, own_origin, foreign_origin, dependencies)),
+        asyncio.to_thread(readiness, facts),
+        asyncio.to_thread(peers, facts),
+        leaked(facts),
+    )
+    return [finding for findings in tried for finding in findings]
+
+
+# ── The way of a socket, through nginx ─────────────────────────────────────────────────────────
+
+
+async def answer(origin: str | None) -> int | str:
+    """The status that a handshake is answered with, or why there is none."""
+    uri = f"ws://{urlsplit(settings.PUBLIC_URL).netloc}{ROUTE}"
+    headers = {"Origin": origin} if origin else {}
+    try:
+        async with (
+            asyncio.timeout(DEADLINE),
+            connect(uri, host="nginx", port=8080, proxy=None, additional_headers=headers),
+        ):
+            return 101
+    except InvalidStatus as refused:
+        return refused.response.status_code
+    except TimeoutError:
+        return f"no answer within {DEADLINE} s"
+    except (OSError, InvalidHandshake) as reason:
+        return str(reason)
+
+
+async def handshake() -> list[Finding]:
+    began = time.monotonic()
+    status = await answer(None)
+    took = time.monotonic() - began
+    if status == 101 and took <= SLOW:
+        return [ok("handshake", f"{ROUTE} opened in {took * 1000:.0f} ms")]
+    if status == 101:
+        return [
+            warning(
+                "handshake", f"{ROUTE} opened after {took:.1f} s", f"{SLOW:g} s at most", "make scale N=<more>; make ps"
+            )
+        ]
+    mends = {
+        404: "a route for it in MyChannels/routing.py; or ROUTE in deploy/doctor/live.py   names another",
+        421: "ALLOWED_HOSTS in .env must hold PUBLIC_URL's host; then make up",
+    }
+    # Any other answer, or none, comes from behind nginx or is said in its log.
+    mend = mends.get(status, "make logs S=daphne") if isinstance(status, int) else "make ps; make logs S=nginx"
+    # A project of one's own may have taken the route out; the application has answered.
+    finding = warning if status == 404 else error
+    return [finding("handshake", f"{ROUTE}: {status}", "101", mend)]
+
+
+async def own_origin() -> list[Finding]:
+    status = await answer(settings.PUBLIC_URL)
+    if status == 403:
+        mend = "PUBLIC_URL in .env is what people type: scheme, host, port; then make up"
+        return [error("own origin", f"Origin {settings.PUBLIC_URL} is refused", "it is PUBLIC_URL", mend)]
+    # Other failures are the handshake's.
+    return [ok("own origin", f"{settings.PUBLIC_URL} may open sockets")] if status == 101 else []
+
+
+async def foreign_origin() -> list[Finding]:
+    status = await answer(FOREIGN)
+    if status == 101:
+        mend = "ALLOWED_ORIGINS in .env; app/handshake.py"
+        return [error("foreign origin", f"Origin {FOREIGN} may open sockets", "403", mend)]
+    return [ok("foreign origin", f"{FOREIGN} is refused")] if status == 403 else []
+
+
+# ── Readiness ──────────────────────────────────────────────────────────────────────────────────
+
+
+def readiness(facts: Facts) -> list[Finding]:
+    """Each container is asked itself: nginx would choose one that answers."""
+    here = next((c for c in facts.containers if c.id.startswith(socket.gethostname())), None)
+    containers = [*facts.service("web"), *facts.service("daphne")]
+    with ThreadPoolExecutor() as threads:
+        reasons = list(threads.map(lambda container: _not_ready(container, here), containers))
+    found = [
+        error(
+            "readiness",
+            f"{container.name}: {reason}",
+            "200 from /health/ready",
+            f"docker logs --since 1m {container.name}   names what does not answer it",
+        )
+        for container, reason in zip(containers, reasons, strict=True)
+        if reason
+    ]
+    return found or [ok("readiness", ", ".join(container.name for container in containers))]
+
+
+def _not_ready(container: Container, here: Container | None) -> str:
+    """Why not; empty if it is. `here` is the container that asks."""
+    shared = [name for name in container.addresses if here is None or name in here.addresses]
+    addresses = [address for name in shared for address in container.addresses[name]]
+    if not addresses:
+        return "no network in common"
+    for _ in range(ATTEMPTS):
+        try:
+            status = _status(addresses[0])
+        except (OSError, http.client.HTTPException) as reason:
+            return str(reason) or type(reason).__name__
+        if status == 200:
+            return ""
+        time.sleep(PAUSE)
+    return str(status)
+
+
+def _status(address: str) -> int:
+    connection = http.client.HTTPConnection(address, 8000, timeout=DEADLINE)
+    try:
+        connection.request("GET", "/health/ready")
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+async def dependencies() -> list[Finding]:
+    """What readiness asks for, one by one."""
+    mends = {
+        "database": "make logs S=web; make manage C=check",
+        "redis": "make ps; make logs S=redis",
+        "channel layer": "make logs S=redis",
+    }
+    found = []
+    for name, ask in health.DEPENDENCIES.items():
+        began = time.monotonic()
+        task = asyncio.create_task(ask())
+        await asyncio.wait({task}, timeout=DEADLINE)  # not wait_for; see app/health.py
+        took = f"{(time.monotonic() - began) * 1000:.0f} ms"
+        if not task.done():
+            task.cancel()
+            reason: str | None = f"no answer within {DEADLINE} s"
+        else:
+            reason = str(task.exception()) if task.exception() else None
+        if reason is None:
+            found.append(ok(name, f"answered within {took}"))
+        else:
+            found.append(error(name, reason, "an answer", mends.get(name, "make logs S=web")))
+    return found
+
+
+async def leaked(facts: Facts) -> list[Finding]:
+    report = redis_report.parse(facts.redis)
+    if settings.CHANNEL_LAYER != "core" or report is None:
+        return []
+    layer = get_channel_layer()
+    found = members.processes(report.groups)
+    asked = sorted(found, key=lambda queue: found[queue].oldest)[: members.MOST]
+    try:
+        async with Redis.from_url(settings.REDIS_URL, password=settings.REDIS_PASSWORD) as client:
+            dead = await members.unread(client, layer, asked)
+    except (OSError, RedisError):
+        return []  # the dependencies say so
+    return members.judge(found, dead, layer.group_expiry, time.time())
+
+
+# ── The engine's names ─────────────────────────────────────────────────────────────────────────
+
+
+def peers(facts: Facts) -> list[Finding]:
+    return [finding for service in ("daphne", "web") for finding in compare(service, facts, resolve(service))]
+
+
+def resolve(service: str) -> set[str]:
+    try:
+        return {str(address[0]) for *_, address in socket.getaddrinfo(service, 8000, proto=socket.IPPROTO_TCP)}
+    except socket.gaierror:
+        return set()
+
+
+def compare(service: str, facts: Facts, answered: set[str]) -> list[Finding]:
+    """The addresses that the engine answers against those that running containers have."""
+    # A paused container keeps its name.
+    there = [c for c in facts.containers if c.service == service and c.status in {"running", "paused"}]
+    known = {address for container in there for addresses in container.addresses.values() for address in addresses}
+    mend = f"docker compose up -d --force-recreate --no-deps {service}"
+    # One that restarts may have come up, or gone, since the facts were told.
+    settled = not any(c.service == service and c.status == "restarting" for c in facts.containers)
+    found = [
+        error("names", f"{service} leads to {address}, where no container runs", "running containers only", mend)
+        for address in sorted(answered - known)
+        if settled
+    ]
+    for container in there:
+        if not _reached(container, answered):
+            found.append(error("names", f"{service} does not lead to {container.name}", "every running one", mend))
+    return found or [ok("names", f"{service} leads to {_count(there)}")]
+
+
+def _reached(container: Container, answered: set[str]) -> bool:
+    return any(not answered.isdisjoint(addresses) for addresses in container.addresses.values())
+
+
+def _count(containers: Sequence[Container]) -> str:
+    return f"{len(containers)} running container{'s' if len(containers) != 1 else ''}"

@@ -1,0 +1,68 @@
+"""Leaked members of the core layer's groups: those that a dead worker has left behind.
+
+A group is a sorted set of channels `specific.<process>!<socket>`. Nobody can be asked which processes
+live, but a living one with members reads its queue at once. So each process gets an entry addressed to
+no socket, which a reader takes and drops; where it still lies after GRACE, nobody reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from deploy.doctor.finding import Finding, ok, warning
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from redis.asyncio import Redis
+
+GRACE = 2.0  # seconds
+MOST = 1000  # processes; there are as many as workers have died within a day
+
+
+@dataclass
+class Process:
+    members: int = 0
+    oldest: float = float("inf")  # seconds since 1970
+
+
+def processes(groups: Mapping[str, list[tuple[str, float]]]) -> dict[str, Process]:
+    """The processes that have members, by the name of their queue. A channel without `!` is no process' own."""
+    found: dict[str, Process] = {}
+    for members in groups.values():
+        for channel, joined in members:
+            queue, mark, _ = channel.partition("!")
+            if mark:
+                process = found.setdefault(queue + mark, Process())
+                process.members += 1
+                process.oldest = min(process.oldest, joined)
+    return found
+
+
+async def unread(client: Redis, layer: Any, queues: Collection[str]) -> set[str]:
+    """The queues that nobody reads."""
+    probes = {queue: layer.serialize({"type": "doctor.probe", "__asgi_channel__": []}) for queue in queues}
+    for queue, probe in probes.items():
+        await client.zadd(layer.prefix + queue, {probe: time.time()})
+        await client.expire(layer.prefix + queue, layer.expiry)  # as the layer's own send does
+    await asyncio.sleep(GRACE)
+    return {queue for queue, probe in probes.items() if await client.zrem(layer.prefix + queue, probe)}
+
+
+def judge(found: Mapping[str, Process], dead: Collection[str], expiry: int, now: float) -> list[Finding]:
+    """`expiry`: seconds for which the layer keeps a member."""
+    if not dead:
+        return [ok("members", f"{sum(p.members for p in found.values())} in groups, every one's worker reads")]
+    members, oldest = sum(found[queue].members for queue in dead), min(found[queue].oldest for queue in dead)
+    return [
+        warning(
+            "members",
+            f"{members} members of groups belong to workers that do not read ({len(dead)}, dead or stuck); "
+            f"the first joined {(now - oldest) / 60:.0f} minutes ago",
+            "0; each message is written for them too",
+            f"wait: the layer forgets each after {expiry / 3600:g} h; or CHANNEL_LAYER=pubsub   in .env, then make up",
+        )
+    ]
