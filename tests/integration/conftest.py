@@ -1,0 +1,129 @@
+"""The whole ASGI application with the repository's own Redis; on both channel layers where a test asks for one."""
+
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+from channels.layers import get_channel_layer
+from channels.testing import WebsocketCommunicator
+from channels_redis.pubsub import RedisPubSubChannelLayer
+from pytest_django import DjangoDbBlocker, Settings
+from redis.asyncio import Redis
+
+from .redis_server import RedisServer, running
+
+ROOT = Path(__file__).parents[2]
+Join = Callable[..., Awaitable[WebsocketCommunicator]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def database_in_every_thread(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Consumers' threads look after their connections whether or not a test is about the database."""
+    with django_db_blocker.unblock():
+        yield
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    with running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def configurations(redis_server: RedisServer) -> dict[str, Any]:
+    """What app.settings makes of each choice of CHANNEL_LAYER on this Redis."""
+    found = {}
+    for layer in ("pubsub", "core"):
+        environment = {
+            "SECRET_KEY": "unused",
+            "PUBLIC_URL": "http://localhost",
+            "REDIS_URL": redis_server.url,
+            "REDIS_PASSWORD": redis_server.password,
+            "CHANNEL_LAYER": layer,
+        }
+        program = "import json; from app import settings; print(json.dumps(settings.CHANNEL_LAYERS))"
+        done = subprocess.run(
+            [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+        )
+        found[layer] = json.loads(done.stdout)
+    return {"REDIS_URL": redis_server.url, "REDIS_PASSWORD": redis_server.password, **found}
+
+
+@pytest_asyncio.fixture(params=["pubsub", "core"])
+async def layer(
+    request: pytest.FixtureRequest, settings: Settings, configurations: dict[str, Any]
+) -> AsyncIterator[Any]:
+    """The application's channel layer, of either kind."""
+    settings.REDIS_URL, settings.REDIS_PASSWORD = configurations["REDIS_URL"], configurations["REDIS_PASSWORD"]
+    settings.CHANNEL_LAYERS = configurations[request.param]
+    layer = get_channel_layer()
+    yield layer
+    await (layer.flush if request.param == "pubsub" else layer.close_pools)()  # core's flush asks for KEYS
+
+
+@pytest.fixture
+def members(layer: Any, client: Redis) -> Callable[[str], Awaitable[int]]:
+    """How many channels a group has: kept in this process by pub/sub, in Redis by core."""
+
+    async def count(group: str) -> int:
+        if isinstance(layer, RedisPubSubChannelLayer):
+            return len(layer.groups.get(f"asgi__group__{group}", ()))
+        return int(await client.zcount(f"asgi:group:{group}", "-inf", "+inf"))
+
+    return count
+
+
+@pytest_asyncio.fixture
+async def client(configurations: dict[str, Any]) -> AsyncIterator[Redis]:
+    """The one user that the application is."""
+    url, password = configurations["REDIS_URL"], configurations["REDIS_PASSWORD"]
+    async with Redis.from_url(url, password=password) as client:
+        yield client
+
+
+@pytest.fixture
+def room() -> str:
+    """A room that nobody else is in."""
+    return f"room-{uuid4().hex}"
+
+
+@pytest_asyncio.fixture
+async def connect(layer: Any) -> AsyncIterator[Join]:
+    """Opens sockets to the application; what is still open after the test is closed."""
+    from app.routing import application
+
+    opened: list[WebsocketCommunicator] = []
+
+    async def connect(path: str) -> WebsocketCommunicator:
+        socket = WebsocketCommunicator(application, path)
+        accepted, _ = await socket.connect(timeout=5)
+        assert accepted
+        opened.append(socket)
+        return socket
+
+    yield connect
+    for socket in opened:
+        if not socket.future.done():
+            await socket.disconnect(timeout=5)
+
+
+@pytest_asyncio.fixture
+async def join(connect: Join, room: str) -> Join:
+    """Opens a socket of a room, and waits until it is a member: its own joining came back to it."""
+
+    async def join(kind: str, name: str = room) -> WebsocketCommunicator:
+        socket = await connect(f"/ws/{kind}/{name}/")
+        if kind != "echo":
+            sentence = (await socket.receive_json_from(timeout=5))["message"]
+            assert sentence.startswith("Server: ")
+            assert sentence.endswith("加入了.")
+            socket.name = sentence.removeprefix("Server: ").removesuffix("加入了.")
+        return socket
+
+    return join

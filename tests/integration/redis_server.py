@@ -1,0 +1,89 @@
+"""The repository's own Redis, as compose.yaml runs it, for the tests of one session."""
+
+import os
+import secrets
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+ROOT = Path(__file__).parents[2]
+FILES = ["--file", "compose.yaml", "--file", "tests/integration/compose.yaml", "--env-file", "/dev/null"]
+
+
+class RedisServer:
+    """A Compose project of its own, with only the service `redis`."""
+
+    def __init__(self, secret: Path) -> None:
+        self.project = f"channels-tests-{secrets.token_hex(4)}"
+        self.password = secrets.token_urlsafe()
+        secret.write_text(self.password + "\n")
+        secret.chmod(0o444)  # as deploy/configure.sh makes them: the container's user reads it
+        # Chosen here: one that the engine chooses is another after a restart.
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.url = f"redis://app@127.0.0.1:{port}/0"
+        self.environment = {
+            **os.environ,
+            "PUBLIC_URL": "http://localhost",
+            "TESTS_REDIS_PASSWORD_FILE": str(secret),
+            "TESTS_REDIS_PORT": str(port),
+        }
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["docker", "compose", "--project-name", self.project, *FILES, *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    def compose(self, *arguments: str) -> str:
+        done = self.run(*arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def answers(self) -> None:
+        """Returns once it does; its health may still be that of before a restart."""
+        deadline = time.monotonic() + 30
+        while self.run("exec", "--no-TTY", "redis", "redis-healthcheck.sh").returncode:
+            assert time.monotonic() < deadline, self.compose("logs", "redis")
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """It accepts connections and answers none of them."""
+        self.compose("pause", "redis")
+        try:
+            yield
+        finally:
+            self.compose("unpause", "redis")
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """It refuses connections."""
+        self.compose("stop", "redis")
+        try:
+            yield
+        finally:
+            self.compose("start", "redis")
+            self.answers()
+
+
+@contextmanager
+def running() -> Iterator[RedisServer]:
+    # The engine mounts the secret, so it lies where the engine sees it too.
+    (ROOT / ".state").mkdir(exist_ok=True)
+    with TemporaryDirectory(dir=ROOT / ".state") as folder:
+        server = RedisServer(Path(folder) / "redis_password")
+        try:
+            server.compose("up", "--detach", "--build", "--wait", "--quiet-pull", "redis")
+            yield server
+        finally:
+            server.compose("down", "--volumes", "--timeout", "5")

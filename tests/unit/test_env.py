@@ -1,0 +1,143 @@
+"""How each variable is read, and what is said of one that cannot be."""
+
+import os
+from pathlib import Path
+
+import pytest
+from environs import EnvValidationError, ValidationError
+
+from app.env import WIRING, Environment, declare_stack, invalid, origin, unknown
+
+
+@pytest.fixture
+def env(monkeypatch: pytest.MonkeyPatch) -> Environment:
+    monkeypatch.setattr(os, "environ", {})
+    return Environment()
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        (None, []),
+        ("", []),
+        (" https://Example.com , http://localhost:8080,", ["https://example.com", "http://localhost:8080"]),
+        ("http://[::1]:8080", ["http://[::1]:8080"]),
+    ],
+)
+def test_origins_are_read_without_case_and_white_space(env: Environment, given: str | None, read: list[str]) -> None:
+    os.environ.update({} if given is None else {"NAME": given})
+    assert env.origins("NAME") == read
+    env.seal()
+
+
+@pytest.mark.parametrize("given", ["10.0.0.0/8, ::1", "10.0.0.0/8,::1,"])
+def test_networks_are_addresses_and_networks(env: Environment, given: str) -> None:
+    os.environ["NAME"] = given
+    assert env.networks("NAME", []) == ["10.0.0.0/8", "::1"]
+    assert env.networks("ABSENT", ["fc00::/7"]) == ["fc00::/7"]
+    env.seal()
+
+
+def test_words_are_read_without_white_space(env: Environment) -> None:
+    os.environ["NAME"] = " a.example , .b.example,,"
+    assert env.words("NAME", ["c"]) == ["a.example", ".b.example"]
+    assert env.words("ABSENT", ["c"]) == ["c"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "example.com",
+        "//example.com",
+        "ftp://example.com",
+        "https://",
+        "https://example.com/",
+        "https://example.com/path",
+        "https://example.com?query",
+        "https://example.com#fragment",
+        "https://example.com:port",
+        "https://example.com:99999",
+        "https://user@example.com",
+        "http://[",
+        "null",
+        "*",
+        "",
+    ],
+)
+def test_anything_but_scheme_host_and_port_is_no_origin(given: str) -> None:
+    with pytest.raises(ValidationError):
+        origin(given)
+
+
+@pytest.mark.parametrize("given", ["http://localhost", "https://example.com:8443", "http://127.0.0.1", "http://[::1]"])
+def test_scheme_host_and_port_are_an_origin(given: str) -> None:
+    origin(given)
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("ADMIN_NETWORKS", "10.0.0.0/8,localhost"),
+        ("BIND_ADDRESS", "localhost"),
+        ("HTTP_PORT", "0"),
+        ("HTTP_PORT", "65536"),
+        ("HTTP_PORT", "eighty"),
+        ("DAPHNE_REPLICAS", "0"),
+        ("WEB_CONCURRENCY", "0"),
+        ("PING_SECONDS", "0"),
+        ("REDIS_MAXMEMORY", "0mb"),
+        ("REDIS_MEMORY", "512"),
+        ("WEB_MEMORY", "512 m"),
+        ("DAPHNE_MEMORY", "lots"),
+        ("NGINX_MEMORY", "-1m"),
+        ("REDIS_PIDS", "7"),
+        ("NGINX_IMAGE", ""),
+    ],
+)
+def test_value_out_of_range_is_named_with_what_was_received(env: Environment, name: str, given: str) -> None:
+    os.environ[name] = given
+    declare_stack(env)
+    with pytest.raises(EnvValidationError) as refused:
+        env.seal()
+    [sentence] = invalid(refused.value)
+    assert sentence.startswith(f"{name}: ")
+    assert sentence.endswith(f" Received {given!r}.")
+
+
+def test_absent_value_is_named_as_nothing(env: Environment) -> None:
+    env.str("NAME")
+    with pytest.raises(EnvValidationError) as refused:
+        env.seal()
+    [sentence] = invalid(refused.value)
+    assert sentence.startswith("NAME: ")
+    assert sentence.endswith(" Received nothing.")
+
+
+def test_secret_is_read_from_its_file_without_the_final_newline(env: Environment, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("s3cret\n")
+    os.environ["NAME_FILE"] = str(tmp_path / "secret")
+    assert env.str("NAME") == "s3cret"
+    env.seal()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("ALOWED_HOSTS", "did you mean ALLOWED_HOSTS?"),
+        ("MAX_TEXT_LENGHT", "did you mean MAX_TEXT_LENGTH?"),
+        ("QQQ", "see .env.example"),
+        ("SECRET_KEY", "compose.yaml sets this itself"),
+        ("SECRET_KEY_FILE", "compose.yaml sets this itself"),
+        ("REDIS_URL", "compose.yaml sets this itself"),
+        ("ALLOWED_HOSTS_FILE", "did you mean ALLOWED_HOSTS?"),
+    ],
+)
+def test_name_that_nobody_reads_is_told_the_nearest_that_somebody_does(given: str, told: str) -> None:
+    [sentence] = unknown([given, "MAX_TEXT_LENGTH"], {"ALLOWED_HOSTS", "MAX_TEXT_LENGTH", *WIRING})
+    assert sentence.startswith(f"{given}: ")
+    assert told in sentence
+
+
+def test_composes_own_names_are_known(env: Environment) -> None:
+    declare_stack(env)
+    assert unknown(["COMPOSE_FILE", "COMPOSE_PROFILES", "COMPOSE_PROJECT_NAME"], env.names) == []

@@ -1,0 +1,65 @@
+"""The secrets that compose.yaml mounts are those that the first `make up` generates."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+SECRETS = {
+    name: secret["file"]
+    for name, secret in yaml.safe_load((ROOT / "compose.yaml").read_text())["secrets"].items()
+    if secret["file"].startswith("secrets/")
+}
+
+
+@pytest.fixture
+def clone(tmp_path: Path, environment: dict[str, str]) -> Path:
+    """A fresh clone on which deploy/configure.sh has run, beside an engine without volumes."""
+    shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
+    shutil.copy(ROOT / ".env.example", tmp_path)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/docker").write_text("#!/bin/sh\nexit 0\n")
+    (tmp_path / "bin/docker").chmod(0o755)
+    configure(tmp_path)
+    return tmp_path
+
+
+def configure(clone: Path) -> None:
+    path = f"{clone / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(["deploy/configure.sh"], cwd=clone, env={"PATH": path}, capture_output=True, check=True)
+
+
+def test_every_secret_of_compose_is_generated_and_no_other(clone: Path) -> None:
+    assert SECRETS
+    assert {f"secrets/{path.name}" for path in (clone / "secrets").iterdir()} == set(SECRETS.values())
+
+
+def test_secrets_are_long_random_and_hidden_from_the_hosts_other_users(clone: Path) -> None:
+    values = {path.read_text() for path in (clone / "secrets").iterdir()}
+    assert len(values) == len(SECRETS)
+    for value in values:
+        assert re.fullmatch("[A-Za-z0-9]{50,}", value)
+    assert (clone / "secrets").stat().st_mode & 0o777 == 0o700
+    assert (clone / ".env").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_there_is_never_overwritten(clone: Path) -> None:
+    before = {path: path.read_bytes() for path in [*(clone / "secrets").iterdir(), clone / ".env"]}
+    configure(clone)
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_settings_made_have_no_secret_in_them(clone: Path) -> None:
+    written = (clone / ".env").read_text()
+    assert written == (ROOT / ".env.example").read_text()
+    assert not any(path.read_text() in written for path in (clone / "secrets").iterdir())
+
+
+def test_documentation_names_every_secret() -> None:
+    table = re.findall(r"^\| `(secrets/\w+)` \|", (ROOT / "docs/configuration.md").read_text(), re.MULTILINE)
+    assert set(table) == set(SECRETS.values())
