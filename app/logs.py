@@ -1,7 +1,34 @@
 """One JSON object per line on standard error, each with the request it belongs to."""
 
+import logging
 import socket
 from typing import Any
+
+from asgi_correlation_id import CorrelationIdFilter, correlation_id
+
+
+class Traced:
+    """ASGI application that marks an exception with the id of the request that it ended."""
+
+    def __init__(self, application: Any) -> None:
+        self.application = application
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await self.application(scope, receive, send)
+        except Exception as error:
+            error.request_id = correlation_id.get()  # type: ignore[attr-defined]  # for RequestId
+            raise
+
+
+class RequestId(CorrelationIdFilter):
+    """The id of the request; Daphne logs an application's exception later, from a timer in whatever context."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        super().filter(record)
+        if marked := getattr(record.exc_info[1] if record.exc_info else None, "request_id", None):
+            record.__dict__["correlation_id"] = marked
+        return True
 
 
 def logging_config(level: str, service: str, readable: bool = False) -> dict[str, Any]:
@@ -9,7 +36,7 @@ def logging_config(level: str, service: str, readable: bool = False) -> dict[str
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"request_id": {"()": "asgi_correlation_id.CorrelationIdFilter"}},
+        "filters": {"request_id": {"()": "app.logs.RequestId"}},
         "formatters": {
             "json": {
                 "()": "pythonjsonlogger.json.JsonFormatter",

@@ -18,14 +18,17 @@ from django.conf import settings
 import MyChannels.routing
 from app.handshake import OriginGuard, not_found
 from app.health import Health
+from app.logs import Traced
 
 routes = [*MyChannels.routing.ws_urlpatterns, re_path(r"", not_found)]  # type: ignore[arg-type]  # django-stubs knows no ASGI routes
 
 application = CorrelationIdMiddleware(
-    ProtocolTypeRouter(
-        {
-            "http": Health(django_application),
-            "websocket": OriginGuard(AuthMiddlewareStack(URLRouter(routes)), settings.ALLOWED_ORIGINS),
-        }
+    Traced(
+        ProtocolTypeRouter(
+            {
+                "http": Health(django_application),
+                "websocket": OriginGuard(AuthMiddlewareStack(URLRouter(routes)), settings.ALLOWED_ORIGINS),
+            }
+        )
     )
 )

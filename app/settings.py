@@ -87,7 +87,7 @@ _REDIS_HOST = {"address": REDIS_URL, "password": REDIS_PASSWORD}
 CHANNEL_LAYERS = {
     "default": {
         "pubsub": {
-            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "BACKEND": "app.channel_layer.ConfirmedPubSubChannelLayer",
             "CONFIG": {"hosts": [_REDIS_HOST]},
         },
         "core": {

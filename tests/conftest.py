@@ -9,6 +9,9 @@ from unittest import mock
 import django
 import pytest
 
+# The stacks that tests/stack and tests/browser share.
+pytest_plugins = ["tests.stack.stacks"]
+
 ENVIRONMENT = {
     "SECRET_KEY": "unused-but-long-enough-to-satisfy-the-deployment-checks-0123456789",
     "PUBLIC_URL": "http://localhost:8080",

@@ -60,6 +60,10 @@ class WebSocketProtocol(StockProtocol):
             case _:
                 super().handle_reply(message)
 
+    def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:  # noqa: N802, N803 - autobahn's names
+        """autobahn calls an Origin that is none a bad request; it is a foreign one."""
+        super().failHandshake(reason, 403 if reason.startswith("HTTP Origin header") else code, responseHeaders)
+
     def start_denial(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
         if self.state != self.STATE_CONNECTING or self.denial:
             raise ValueError("A denial starts once, and before the handshake is answered")

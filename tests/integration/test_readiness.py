@@ -60,8 +60,8 @@ async def test_unready_while_redis_is_down_and_ready_again_after(
     with redis_server.stopped(), caplog.at_level(logging.WARNING):
         assert await status() == 503
         assert await status("/health/live") == 200
-    for name in ("redis", "channel layer"):
-        assert re.search(f"not ready: {name}: .*ConnectionError", caplog.text)
+    assert re.search("not ready: redis: .*ConnectionError", caplog.text)
+    assert re.search("not ready: channel layer: (.*ConnectionError|no answer)", caplog.text)
     await until_ready()
     gc.collect()
 

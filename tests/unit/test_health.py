@@ -64,7 +64,7 @@ async def test_failing_dependency_makes_unready_and_is_named_in_the_log(
     dependencies[name] = fails
     with caplog.at_level(logging.WARNING):
         assert (await get("/health/ready"))["status"] == 503
-    assert [record.getMessage() for record in caplog.records] == [f"not ready: {name}: ConnectionError('refused')"]
+    assert [record.getMessage() for record in caplog.records] == [f"not ready: {name}: ConnectionError: refused"]
     assert (await get("/health/live"))["status"] == 200
 
 
@@ -121,9 +121,7 @@ def layer(monkeypatch: pytest.MonkeyPatch) -> Layer:
     return layer
 
 
-@pytest.mark.parametrize("mute", [0, 2])
-async def test_probe_succeeds_once_a_message_comes_back(layer: Layer, mute: int) -> None:
-    layer.mute = mute
+async def test_probe_succeeds_when_its_message_comes_back(layer: Layer) -> None:
     await asyncio.wait_for(health.channel_layer(), 5)
     assert layer.groups == {}
 
@@ -132,7 +130,7 @@ async def test_probe_without_an_answer_leaves_neither_a_group_nor_a_task(layer: 
     layer.mute = float("inf")
     before = asyncio.all_tasks()
     probe = asyncio.create_task(health.channel_layer())
-    await asyncio.wait({probe}, timeout=0.5)  # two of its rounds
+    await asyncio.wait({probe}, timeout=0.5)
     assert not probe.done()
     probe.cancel()
     await asyncio.wait({probe}, timeout=5)

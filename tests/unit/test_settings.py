@@ -76,8 +76,8 @@ def test_forms_are_accepted_from_public_url_and_allowed_origins(environment: dic
 @pytest.mark.parametrize(
     ("layer", "backend"),
     [
-        (None, "channels_redis.pubsub.RedisPubSubChannelLayer"),
-        ("pubsub", "channels_redis.pubsub.RedisPubSubChannelLayer"),
+        (None, "app.channel_layer.ConfirmedPubSubChannelLayer"),
+        ("pubsub", "app.channel_layer.ConfirmedPubSubChannelLayer"),
         ("core", "channels_redis.core.RedisChannelLayer"),
     ],
 )

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import expect
+
+from tests.browser.room import connected, hears, new_room, say
+from tests.stack.clone import docker
+from tests.stack.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Page
+
+    from tests.stack.clone import Clone
+
+
+def kill_every_worker(stack: Clone) -> None:
+    """By the host's process id: `docker kill` would switch the restart policy off."""
+    pids = [str(container["State"]["Pid"]) for container in stack.containers("daphne")]
+    docker("run", "--rm", "--pid=host", "--user=0", "channels-tests", "kill", "-9", *pids)
+
+
+def test_a_page_whose_worker_is_killed_says_so_keeps_the_text_and_comes_back(
+    visitor: Callable[..., Page], stack: Clone
+) -> None:
+    page = connected(visitor(new_room()))
+    say(page, "before")
+    hears(page, "before")
+    page.locator("#text").fill("written while nobody listens")
+    kill_every_worker(stack)
+    expect(page.locator("#state")).to_contain_text("trying again")
+    expect(page.locator("#text")).to_have_value("written while nobody listens")
+    connected(page)
+    expect(page.locator("#entries")).to_contain_text("Reconnected. What was said between")
+    page.locator("#send").click()
+    hears(page, "written while nobody listens")
+    wait_until(
+        lambda: all(c["State"]["Health"]["Status"] == "healthy" for c in stack.containers("daphne")),
+        60,
+        "healthy workers for the tests that follow",
+    )

@@ -1,0 +1,133 @@
+"""A copy of the tree in which the stack is started as a user starts it: by `make up`."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import uuid
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+# Inside the repository: the engine resolves the paths of mounts itself, and knows this folder only.
+STACKS = ROOT / ".state" / "stacks"
+NOT_IN_A_CLONE = shutil.ignore_patterns(
+    ".git", ".state", ".venv", ".env", "secrets", "data", "static-root", "reports", "__pycache__", ".*_cache"
+)
+# The settings that other tests run with are not the stack's.
+OF_THE_MACHINE = re.compile(r"PATH|HOME|(PYTHON|NGINX|REDIS)_IMAGE|(PIP|DOCKER)_.*|.*_proxy", re.IGNORECASE)
+SERVICES = ("redis", "web", "daphne", "nginx")
+
+
+class Clone:
+    """A fresh clone with a project name and a port of its own."""
+
+    def __init__(self, project: str | None = None) -> None:
+        self.project = project or f"channels-test-{uuid.uuid4().hex[:8]}"
+        self.path = STACKS / self.project
+        self.port = free_port()
+        self.host = f"localhost:{self.port}"
+        STACKS.mkdir(parents=True, exist_ok=True)
+        # Held as long as this run lives, so that a later one knows what an interrupted one left behind.
+        self.lock = self.path.with_suffix(".lock").open("w")
+        fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def copy(self) -> Clone:
+        shutil.copytree(ROOT, self.path, ignore=NOT_IN_A_CLONE)
+        return self
+
+    # ── Commands, as typed in the clone's folder ───────────────────────────────────────────────
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Name and port are given while there is no .env; from then on .env has to remember them."""
+        given = {name: value for name, value in os.environ.items() if OF_THE_MACHINE.fullmatch(name)}
+        # What it needs to build; tests/image.sh has copied it from there.
+        given |= {"SSL_CERT_FILE": f"{ROOT}/.state/ca-bundle.pem", "PIP_CONFIG_FILE": f"{ROOT}/.state/pip.conf"}
+        if not (self.path / ".env").exists():
+            given |= {"COMPOSE_PROJECT_NAME": self.project, "HTTP_PORT": str(self.port)}
+        return given
+
+    def run(self, *command: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Runs without a terminal; `check` fails the test with the command's output."""
+        done = subprocess.run(
+            command,
+            cwd=self.path,
+            env=self.environment | environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+        return done
+
+    def make(self, *arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+        return self.run("make", *arguments, check=check, **environment)
+
+    def compose(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return self.run("docker", "compose", *arguments, check=check)
+
+    def set(self, **variables: str) -> None:
+        for name, value in variables.items():
+            self.run("deploy/dotenv.sh", "set", name, value)
+
+    def purge(self) -> None:
+        """As `make purge YES=1`, whatever became of the clone's .env."""
+        self.make("purge", "YES=1", COMPOSE_PROJECT_NAME=self.project)
+        shutil.rmtree(self.path)
+        self.path.with_suffix(".lock").unlink()
+        self.lock.close()
+
+    # ── What the engine says ───────────────────────────────────────────────────────────────────
+
+    def containers(self, service: str | None = None) -> list[dict[str, Any]]:
+        """`docker inspect` of the project's containers, stopped ones included."""
+        labels = [f"--filter=label=com.docker.compose.project={self.project}"]
+        if service:
+            labels.append(f"--filter=label=com.docker.compose.service={service}")
+        ids = docker("ps", "--all", "--quiet", "--no-trunc", *labels).split()
+        return json.loads(docker("inspect", *ids)) if ids else []
+
+    def logs(self, service: str) -> list[dict[str, Any]]:
+        """The lines of a service's log that are JSON objects."""
+        lines = self.compose("logs", "--no-color", "--no-log-prefix", service).stdout.splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def leftovers(self) -> dict[str, list[str]]:
+        """What is on the engine under the project's name."""
+        label = f"--filter=label=com.docker.compose.project={self.project}"
+        found = {
+            "containers": docker("ps", "--all", "--quiet", label).split(),
+            "volumes": docker("volume", "ls", "--quiet", label).split(),
+            "networks": docker("network", "ls", "--quiet", label).split(),
+            "images": docker("image", "ls", "--quiet", f"--filter=reference={self.project}-*").split(),
+        }
+        return {kind: names for kind, names in found.items() if names}
+
+
+def docker(*arguments: str) -> str:
+    return subprocess.run(("docker", *arguments), check=True, capture_output=True, text=True, timeout=120).stdout
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def remove_interrupted() -> None:
+    """Purges the clones of runs that did not come to their end."""
+    for path in STACKS.glob("channels-test-*/"):
+        try:
+            clone = Clone(path.name)
+        except BlockingIOError:
+            continue  # a run beside this one
+        clone.purge()

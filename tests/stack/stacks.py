@@ -1,0 +1,70 @@
+"""The stacks under test: fresh clones, started by `make up` and removed by `make purge`."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.stack.clone import Clone, remove_interrupted
+
+OWN_SOCKET = """
+from MyChannels import own
+ws_urlpatterns += [path("own/socket", own.Socket.as_asgi()), path("own/fault", own.Fault.as_asgi())]
+"""
+OWN_PAGE = """
+from MyChannels import own
+urlpatterns += [path("own/page", own.page)]
+"""
+
+
+@pytest.fixture(scope="session")
+def fresh_clone() -> Iterator[Callable[[], Clone]]:
+    """Makes clones in which nothing was run yet; all are purged at the end, and nothing may be left."""
+    remove_interrupted()
+    clones: list[Clone] = []
+
+    def make() -> Clone:
+        clones.append(Clone())
+        return clones[-1].copy()
+
+    yield make
+    with ExitStack() as purges:
+        for clone in clones:
+            purges.callback(clone.purge)  # each, even if another fails
+    left = {clone.project: clone.leftovers() for clone in clones}
+    assert not any(left.values()), left
+
+
+@pytest.fixture(scope="session")
+def stack(fresh_clone: Callable[[], Clone]) -> Clone:
+    """The stack that most tests share: two Daphne workers, the default configuration.
+
+    A user has added a page and a socket of their own; nothing else differs from the tree.
+    """
+    clone = fresh_clone()
+    shutil.copy(Path(__file__).with_name("own.py"), clone.path / "MyChannels")
+    for module, lines in (("routing", OWN_SOCKET), ("urls", OWN_PAGE)):
+        with (clone.path / "MyChannels" / f"{module}.py").open("a") as file:
+            file.write(lines)
+    clone.make("up")
+    return clone
+
+
+@pytest.fixture(scope="session")
+def neighbour(fresh_clone: Callable[[], Clone], stack: Clone) -> Clone:
+    """A second clone, started while the first runs, with a configuration of its own."""
+    clone = fresh_clone()
+    shutil.copy(clone.path / ".env.example", clone.path / ".env")
+    clone.set(
+        COMPOSE_PROJECT_NAME=clone.project,
+        HTTP_PORT=str(clone.port),
+        PUBLIC_URL=f"http://{clone.host}",
+        ADMIN_NETWORKS="203.0.113.0/24",
+        ALLOWED_ORIGINS="https://friend.example",
+        MAX_MESSAGE_BYTES="131072",
+        DAPHNE_REPLICAS="1",
+    )
+    clone.make("up")
+    return clone

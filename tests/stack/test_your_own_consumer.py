@@ -1,0 +1,101 @@
+"""docs/your-own-consumer.md, done: its blocks added to a clone, and a third party's consumer beside them."""
+
+import asyncio
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.client import ClientConnection
+
+from tests.stack.clone import ROOT, Clone
+from tests.stack.wire import SECONDS, access, open_socket, request, request_id, served_by
+
+# "The model, `path`:" or "append to `path`:", then a fenced block.
+BLOCK = re.compile(
+    r"(?P<append>append to )?`(?P<path>MyChannels/[^`]+)`[^`]*?:?\n\n```\w+\n(?P<text>.*?)```", re.DOTALL
+)
+THIRD_PARTY = """
+from MyChannels.multichat import MultiChatConsumer
+ws_urlpatterns += [path("third/party", MultiChatConsumer.as_asgi())]
+"""
+
+
+@pytest.fixture(scope="module")
+def example(neighbour: Clone) -> Clone:
+    """The second clone, which a user takes and puts a feature in; two workers."""
+    blocks = list(BLOCK.finditer((ROOT / "docs/your-own-consumer.md").read_text()))
+    assert len(blocks) == 7
+    for block in blocks:
+        with (neighbour.path / block["path"]).open("a" if block["append"] else "x") as file:
+            file.write("\n" + block["text"] if block["append"] else block["text"])
+    shutil.copy(Path(__file__).with_name("multichat.py"), neighbour.path / "MyChannels")
+    with (neighbour.path / "MyChannels/routing.py").open("a") as file:
+        file.write(THIRD_PARTY)
+    neighbour.set(DAPHNE_REPLICAS="2")
+    neighbour.make("migrations")
+    neighbour.make("up")
+    return neighbour
+
+
+async def hear(socket: ClientConnection) -> dict[str, object]:
+    async with asyncio.timeout(SECONDS):
+        message: dict[str, object] = json.loads(await socket.recv())
+        return message
+
+
+async def on_two_workers(clone: Clone, path: str) -> tuple[ClientConnection, ClientConnection]:
+    """Two sockets: nginx gives the second to the worker that has none."""
+    return await open_socket(clone, path), await open_socket(clone, path)
+
+
+async def assert_on_two_workers(clone: Clone, *sockets: ClientConnection) -> None:
+    for socket in sockets:
+        await socket.close()
+    entries = await asyncio.to_thread(access, clone, [request_id(socket) for socket in sockets])
+    assert len({served_by(entry) for entry in entries.values()}) == 2
+
+
+async def test_the_documented_counter_counts_across_workers(example: Clone) -> None:
+    first, second = await on_two_workers(example, "/live/counter/lunch/")
+    assert [await hear(first), await hear(second)] == [{"value": 0}, {"value": 0}]
+    await first.send('{"do": "increment"}')
+    assert [await hear(first), await hear(second)] == [{"value": 1}, {"value": 1}]
+    await second.send('{"do": "increment"}')
+    assert [await hear(first), await hear(second)] == [{"value": 2}, {"value": 2}]
+    await assert_on_two_workers(example, first, second)
+
+
+def test_the_documented_page_and_its_script_are_served(example: Clone) -> None:
+    page = request(example, "/counter/lunch/")
+    assert page.status == 200
+    script = re.search(rb'src="(/static/MyChannels/counter\.[0-9a-f]+\.js)"', page.body)
+    assert script, page.body
+    assert request(example, script[1].decode()).status == 200
+
+
+def test_the_documented_migration_was_written_and_applied(example: Clone) -> None:
+    assert (example.path / "MyChannels/migrations/0001_initial.py").is_file()
+    assert "[X] 0001_initial" in example.make("manage", "C=showmigrations mychannels").stdout
+
+
+async def test_a_third_partys_consumer_runs_unchanged_across_workers(example: Clone) -> None:
+    first, second = await on_two_workers(example, "/third/party")
+    for socket, rooms in ((first, "ab"), (second, "b")):
+        for room in rooms:
+            await socket.send(json.dumps({"command": "join", "room": room}))
+            assert await hear(socket) == {"joined": room, "title": f"Room {room}"}
+    await first.send(json.dumps({"command": "send", "room": "b", "text": "to both"}))
+    assert [await hear(first), await hear(second)] == [{"room": "b", "text": "to both"}] * 2
+    await second.send(json.dumps({"command": "leave", "room": "b"}))
+    assert await hear(second) == {"left": "b"}
+    await first.send(json.dumps({"command": "send", "room": "b", "text": "to myself"}))
+    assert await hear(first) == {"room": "b", "text": "to myself"}
+    await assert_on_two_workers(example, first, second)
+
+
+def test_neither_nginx_nor_compose_was_touched(example: Clone) -> None:
+    done = example.run("diff", "--recursive", "--brief", *[str(ROOT / "nginx"), "nginx"], check=False)
+    assert done.stdout == ""
+    assert (example.path / "compose.yaml").read_text() == (ROOT / "compose.yaml").read_text()
