@@ -37,6 +37,10 @@ manage: ## Django's manage.py: make manage C="createsuperuser"
 dev: ## Without Docker: one reloading process on http://localhost:8000/ (PORT=)
 	@deploy/dev.sh
 
+.PHONY: watch
+watch: ## Work inside the running stack: containers follow the sources of this folder
+	@$(COMPOSE) --file compose.yaml --file deploy/watch.yaml up --watch
+
 .PHONY: migrations
 migrations: ## Write the migrations that changed models need
 	@$(COMPOSE) run --rm --no-deps --user "$$(id -u):$$(id -g)" --volume "$(CURDIR)/MyChannels:/srv/MyChannels" \
