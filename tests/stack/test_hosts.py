@@ -35,12 +35,12 @@ def test_a_request_line_that_names_a_foreign_host_is_misdirected(stack: Clone):
 
 def test_a_host_that_disagrees_with_the_request_line_is_not_believed(stack: Clone):
     """RFC 9112, 3.2.2: the request line wins."""
-    assert raw(stack, ABSOLUTE.format(line=stack.host, host="evil.example")) in {200, 400, 421}
+    assert raw(stack, ABSOLUTE.format(line=stack.host, host="evil.example")) == 200
 
 
 def test_no_host_is_refused(stack: Clone):
     assert raw(stack, "GET / HTTP/1.1\r\nConnection: close\r\n\r\n") == 400
-    assert raw(stack, "GET / HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n") in {400, 421}
+    assert raw(stack, "GET / HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n") == 400
     assert raw(stack, "GET / HTTP/1.0\r\n\r\n") == 421
 
 
