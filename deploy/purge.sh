@@ -13,5 +13,5 @@ fi
 # A lost or broken .env must not stand in the way.
 export COMPOSE_PROJECT_NAME PUBLIC_URL=http://unused
 docker compose --file compose.yaml --env-file /dev/null down --volumes --rmi local --remove-orphans
-rm -rf secrets .state
+rm -rf secrets
 echo "purge: project '$COMPOSE_PROJECT_NAME' is gone; make up starts anew"
