@@ -32,7 +32,8 @@ def test_a_page_whose_worker_is_killed_says_so_keeps_the_text_and_comes_back(
     kill_every_worker(stack)
     expect(page.locator("#state")).to_contain_text("trying again")
     expect(page.locator("#text")).to_have_value("written while nobody listens")
-    connected(page)
+    # No worker at all for some seconds, and the page's delays double up to 15 s meanwhile.
+    expect(page.locator("#room")).to_have_attribute("data-state", "connected", timeout=60_000)
     expect(page.locator("#entries")).to_contain_text("Reconnected. What was said between")
     page.locator("#send").click()
     hears(page, "written while nobody listens")
