@@ -1,4 +1,4 @@
-"""channels_redis' pub/sub layer, thinly subclassed for two things that lose messages or sockets.
+"""channels_redis' pub/sub layer, thinly subclassed for what loses messages, sockets or memory.
 
 Stock `group_add` returns when SUBSCRIBE has been sent. What is then published goes by another
 connection and may overtake it: of a thousand members that joined a room each, some hundred did
@@ -7,11 +7,17 @@ not hear their own joining. Here a subscription counts once Redis has confirmed 
 After a restart of Redis the connections in the pools are dead, and the first use of each fails.
 Here SUBSCRIBE, which may be repeated, is sent once more; PUBLISH, which may not, gets a new
 connection as soon as the subscription has one.
+
+Stock forgets a channel when a `receive` on it is cancelled, and so keeps it for ever, with its
+subscription, when a message had just arrived: in a busy room, one leaving member in four. Here
+a channel lives as long as the task that made it, which for a consumer is its own.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from channels_redis.pubsub import RedisPubSubChannelLayer, RedisPubSubLoopLayer, RedisSingleShardConnection
@@ -20,11 +26,16 @@ from redis.asyncio import ConnectionPool
 from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CONFIRMATION_SECONDS = 5
+logger = logging.getLogger(__name__)
+
+# Less than the 5 s that Daphne grants a handshake: the application fails first, and says so.
+CONFIRMATION_SECONDS = 3
 
 
 class ConfirmingPubSub(PubSub):
@@ -64,23 +75,37 @@ class Shard(RedisSingleShardConnection):
             confirmation.set()
 
     async def subscribe(self, channel: str) -> None:
-        """Raises TimeoutError when Redis does not confirm."""
+        """Raises TimeoutError when Redis does not confirm, RedisError when it cannot be asked."""
         confirmation = self._confirmations.setdefault(channel, asyncio.Event())
-        await super().subscribe(channel)
-        # Outside the lock that the shard's commands share: others need not wait for this answer.
-        async with asyncio.timeout(CONFIRMATION_SECONDS):
-            await confirmation.wait()
+        try:
+            await super().subscribe(channel)
+            # Outside the lock that the shard's commands share: others need not wait for this answer.
+            async with asyncio.timeout(CONFIRMATION_SECONDS):
+                await confirmation.wait()
+        except (RedisError, TimeoutError):
+            if not confirmation.is_set():
+                with suppress(RedisError):
+                    await self.unsubscribe(channel)
+            raise
+        if channel not in self._subscribed_to:
+            raise RedisConnectionError(f"{channel} was unsubscribed before Redis had confirmed it")
 
     async def unsubscribe(self, channel: str) -> None:
         if confirmation := self._confirmations.pop(channel, None):
             confirmation.set()  # whoever still waits for it waits in vain
-        await super().unsubscribe(channel)
+        try:
+            await super().unsubscribe(channel)
+        finally:
+            # Stock would think it subscribed still when this fails, and never ask Redis for it again.
+            self._subscribed_to.discard(channel)
 
     async def flush(self) -> None:
         pubsub = self._pubsub
         await super().flush()
         if pubsub is not None:
             await pubsub.connection_pool.disconnect()
+        for confirmation in self._confirmations.values():
+            confirmation.set()
         self._confirmations.clear()
 
 
@@ -88,6 +113,33 @@ class LoopLayer(RedisPubSubLoopLayer):
     def __init__(self, hosts: list[Any], **options: Any) -> None:
         super().__init__(hosts, **options)
         self._shards = [Shard(host, self) for host in decode_hosts(hosts)]
+        self._forgetting: set[asyncio.Task[None]] = set()  # the loop holds its tasks weakly
+
+    async def _subscribe_to_channel(self, channel: str) -> None:
+        try:
+            await super()._subscribe_to_channel(channel)
+        except BaseException:
+            self._forget(channel)
+            raise
+
+    async def new_channel(self, prefix: str = "specific.") -> str:
+        """A channel that is forgotten when the current task ends."""
+        channel: str = await super().new_channel(prefix)
+        if task := asyncio.current_task():
+            task.add_done_callback(lambda _: self._forget(channel))
+        return channel
+
+    def _forget(self, channel: str) -> None:
+        if self.channels.pop(channel, None) is not None:
+            task = asyncio.get_running_loop().create_task(self._unsubscribe(channel))
+            self._forgetting.add(task)
+            task.add_done_callback(self._forgetting.discard)
+
+    async def _unsubscribe(self, channel: str) -> None:
+        try:
+            await self._get_shard(channel).unsubscribe(channel)
+        except RedisError as error:
+            logger.info("could not unsubscribe from %s: %s", channel, error)  # a lost connection has no subscriptions
 
 
 class ConfirmedPubSubChannelLayer(RedisPubSubChannelLayer):

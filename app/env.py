@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import os
+import re
 import sys
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -44,6 +45,11 @@ COMPOSE_OWN = frozenset(
 WIRING = frozenset({"DATA_DIR", "DEBUG", "REDIS_URL", "REDIS_PASSWORD", "SECRET_KEY", "SERVICE"})
 
 SIZE = validate.Regexp(r"^[1-9][0-9]*(b|k|kb|m|mb|g|gb)$", error="Expected a size such as 512m or 2g.")
+PROJECT = validate.Regexp(
+    r"^[a-z0-9][a-z0-9_-]*$", error="Expected lower-case letters, digits, hyphens and underscores."
+)
+# What both Django and nginx take for a host: `*`, a name or an address, a dot in front for subdomains.
+HOST = re.compile(r"\*|\.?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
 
 
 class Environment(FileAwareEnv):
@@ -60,15 +66,19 @@ class Environment(FileAwareEnv):
         """A comma-separated list of addresses and CIDR networks."""
         return self._words(name, default, _network)
 
-    def words(self, name: str, default: list[str]) -> list[str]:
-        """A comma-separated list; white space around a word does not count."""
-        return self._words(name, default, None)
+    def hosts(self, name: str, default: list[str]) -> list[str]:
+        """A comma-separated list of hosts in Django's forms."""
+        return self._words(name, default, _host)
 
-    def _words(self, name: str, default: list[str], check: Callable[[str], None] | None) -> list[str]:
+    def _words(self, name: str, default: list[str], check: Callable[[str], None]) -> list[str]:
+        """White space around a word does not count; an empty list is no list, unless it is the default."""
+
         def every(values: list[str]) -> None:
-            if check is not None:
-                for value in filter(None, map(str.strip, values)):
-                    check(value)
+            words = [value.strip() for value in values if value.strip()]
+            if not words and default:
+                raise ValidationError("Expected at least one.")
+            for word in words:
+                check(word)
 
         values = self.list(name, default=default, validate=every)
         return [value.strip() for value in values or [] if value.strip()]
@@ -93,8 +103,22 @@ def origin(value: str) -> None:
 def _network(value: str) -> None:
     try:
         ipaddress.ip_network(value, strict=False)
+        if not value.partition("/")[2].isdigit() and "/" in value:
+            raise ValueError  # 10.0.0.0/255.0.0.0 is Python's, not nginx's
     except ValueError:
         raise ValidationError("Expected an address or a network such as 10.0.0.0/8.") from None
+
+
+def _address(value: str) -> None:
+    try:
+        ipaddress.ip_address(value.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        raise ValidationError("Expected an address such as 127.0.0.1 or 0.0.0.0.") from None
+
+
+def _host(value: str) -> None:
+    if not HOST.fullmatch(value):
+        raise ValidationError("Expected hosts such as example.com, .example.com, [::1] or *.")
 
 
 def declare_stack(env: Environment) -> None:
@@ -103,13 +127,14 @@ def declare_stack(env: Environment) -> None:
     Only their syntax is checked here; tests/unit/test_configuration.py keeps the
     defaults equal to theirs.
     """
-    env.str("BIND_ADDRESS", default="127.0.0.1", validate=_network)
+    env.str("BIND_ADDRESS", default="127.0.0.1", validate=_address)
     env.int("HTTP_PORT", default=8080, validate=validate.Range(1, 65535))
     env.networks(
         "ADMIN_NETWORKS",
         default=["127.0.0.0/8", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"],
     )
-    env.int("DAPHNE_REPLICAS", default=2, validate=validate.Range(1, 100))
+    env.str("COMPOSE_PROJECT_NAME", default="channels", validate=PROJECT)
+    env.int("DAPHNE_REPLICAS", default=2, validate=validate.Range(1, 99))
     env.int("WEB_CONCURRENCY", default=2, validate=validate.Range(1, 64))
     env.int("PING_SECONDS", default=20, validate=validate.Range(1, 3600))
     env.str("REDIS_MAXMEMORY", default="256mb", validate=SIZE)
@@ -126,7 +151,7 @@ def declare_stack(env: Environment) -> None:
     env.str("REDIS_IMAGE", default="redis:8.0.6", validate=_not_empty)
     for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
         env.str(name, default="")
-    for name in COMPOSE_OWN:
+    for name in COMPOSE_OWN - {"COMPOSE_PROJECT_NAME"}:
         env.str(name, default="")
 
 
@@ -172,7 +197,20 @@ def faults(given: Mapping[str, str | None]) -> list[str]:
     except EnvValidationError as error:
         found = invalid(error)
     found += unknown(given, env.names)
-    return found or _disagreements()
+    found += [
+        f"{name}: holds a $, and only Compose would replace what follows it. Write the value itself."
+        for name, value in given.items()
+        if "$" in (value or "")
+    ]
+    return found or [*_wrong_port(), *_disagreements()]
+
+
+def _wrong_port() -> list[str]:
+    """A PUBLIC_URL on this machine itself, at another port than the stack's own, is another program's."""
+    url, port = urlsplit(os.environ["PUBLIC_URL"]), os.environ.get("HTTP_PORT", "8080")
+    if url.hostname not in {"localhost", "127.0.0.1", "::1"} or url.scheme != "http" or str(url.port or 80) == port:
+        return []
+    return [f"PUBLIC_URL: {url.geturl()} is not where the stack is, HTTP_PORT {port}. Set one to the other's port."]
 
 
 def _disagreements() -> list[str]:
@@ -189,7 +227,7 @@ env = Environment()
 
 
 def main() -> int:
-    found = faults(dotenv_values(stream=sys.stdin))
+    found = faults(dotenv_values(stream=sys.stdin, interpolate=False))
     if not found:
         return 0
     print(f"configuration: {len(found)} fault(s) in .env:", file=sys.stderr)

@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 from django.conf import settings
 from django.db import connection
@@ -28,7 +28,7 @@ async def database() -> None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
 
-    await sync_to_async(select)()
+    await database_sync_to_async(select)()
 
 
 async def redis() -> None:
@@ -40,23 +40,12 @@ async def redis() -> None:
 async def channel_layer() -> None:
     """Raises unless a message sent to a group comes back to a member of it."""
     layer = get_channel_layer()
-    channel, group, arrived = await layer.new_channel(), f"probe_{uuid4().hex}", asyncio.Event()
-
-    async def receive() -> None:
-        while True:
-            await layer.receive(channel)
-            arrived.set()
-
-    await layer.group_add(group, channel)
-    receiver, arrival = asyncio.create_task(receive()), asyncio.create_task(arrived.wait())
+    channel, group = await layer.new_channel(), f"probe_{uuid4().hex}"
     try:
+        await layer.group_add(group, channel)
         await layer.group_send(group, {"type": "health.probe"})
-        await asyncio.wait({receiver, arrival}, return_when="FIRST_COMPLETED")
-        if receiver.done():
-            receiver.result()
+        await layer.receive(channel)
     finally:
-        arrival.cancel()
-        receiver.cancel()  # the pub/sub layer forgets a channel when its receive is cancelled
         await layer.group_discard(group, channel)
 
 
