@@ -12,6 +12,13 @@ lost() { # what is absent, one word each
     for name in $secrets; do [ -s "secrets/$name" ] || echo "secrets/$name"; done
 }
 
+if [ -d secrets ] && ! ls secrets > /dev/null 2>&1; then
+    echo "configure: found:    secrets/, which $(id -un) may not read" >&2
+    echo "configure: expected: the user who first called make up, or root" >&2
+    echo "configure: mend:     sudo chown -R $(id -un) secrets .env   or: sudo make up" >&2
+    exit 1
+fi
+
 absent=$(lost | tr '\n' ' ')
 [ -n "$absent" ] || exit 0
 

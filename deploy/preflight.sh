@@ -55,7 +55,7 @@ check_port() {
     if own_nginx_holds "$project" "$port"; then return; fi
     holder=$(port_holder "$address" "$port")
     [ -z "$holder" ] || problem "port $address:$port is taken by $holder" "a free port for the stack (project $project)" \
-        "HTTP_PORT=$(free_port "$address" "$port")   in .env; or stop $holder"
+        "HTTP_PORT=$(free_port "$address" "$port") in .env, and the same port in PUBLIC_URL; or stop $holder"
 }
 
 if ! engine=$(engine_version); then

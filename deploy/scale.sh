@@ -9,6 +9,10 @@ number=${1:-}
     echo "scale: expected a number of workers from 1 to 99, as in: make scale N=4; received '$number'" >&2
     exit 1
 }
+[ -n "$(docker compose ps --quiet --status running nginx)" ] || {
+    echo "scale: expected a running stack, found none; start it with: make up" >&2
+    exit 1
+}
 deploy/dotenv.sh set DAPHNE_REPLICAS "$number"
 docker compose up --detach --wait --no-deps --no-recreate daphne
 docker compose ps daphne

@@ -13,6 +13,11 @@ deploy/preflight.sh
 deploy/base-images.sh
 deploy/check-env.sh
 docker compose build --quiet
+# With this .env, in a container of its own: a configuration that nginx refuses replaces none that it runs.
+output=$(docker compose run --rm --no-deps -T nginx nginx -t 2>&1) || {
+    printf 'up: expected a configuration that nginx accepts, received:\n%s\n' "$output" >&2
+    exit 1
+}
 
 # Impact.
 docker compose up --detach --wait --remove-orphans || {

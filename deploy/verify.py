@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack
 from uuid import uuid4
 
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
 
 DEADLINE = 10  # seconds for all of it
 
@@ -46,5 +47,5 @@ if __name__ == "__main__":
         asyncio.run(main(sys.argv[1], int(sys.argv[2])))
     except TimeoutError:
         sys.exit(f"verify: expected every message at every socket within {DEADLINE} s; some did not arrive")
-    except OSError as error:
-        sys.exit(f"verify: expected nginx to answer, received: {error}")
+    except (OSError, WebSocketException) as error:
+        sys.exit(f"verify: expected sockets that open and stay, received: {error}\nverify: mend: make doctor")

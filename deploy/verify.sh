@@ -28,7 +28,7 @@ for ((end = SECONDS + DEADLINE; ; )); do
     sleep 0.2
 done
 
-names=$(while read -r address; do awk -v address="${address##*, }" '$1 == address { print $2 }' <<< "$workers"; done <<< "$served")
+names=$(while read -r address; do awk -v address="${address##* }" '$1 == address { print $2 }' <<< "$workers"; done <<< "$served")
 sort <<< "$names" | uniq -c | awk '{ print "verify: " $2 " served " $1 " socket(s)" }'
 [ "$(sort -u <<< "$names" | wc -l)" -ge 2 ] ||
     fail "all sockets on one worker" "two workers at least" "make logs S=nginx; make ps"

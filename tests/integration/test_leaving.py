@@ -2,8 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
+
+from MyChannels import messages
+from MyChannels.groups import room_group
 
 from .conftest import Join
 
@@ -35,3 +39,22 @@ async def test_silent_member_stays_connected_and_still_hears(join: Join) -> None
     assert not ended
     await silent.send_json_to({"message": "still here"})
     assert await silent.receive_json_from(timeout=5) == {"message": f"{silent.name}说: still here"}
+
+
+@pytest.mark.parametrize("layer", ["pubsub"], indirect=True)
+async def test_a_busy_room_keeps_nothing_of_who_came_and_went(connect: Join, layer: Any, room: str) -> None:
+    """Channels cancels a member's receive; stock pub/sub misses that when a message has just arrived."""
+    await connect(f"/ws/async/{room}/")
+    talking = asyncio.create_task(talk(layer, room_group(room)))
+    for _ in range(50):
+        await (await connect(f"/ws/async/{room}/")).disconnect(timeout=5)
+    talking.cancel()
+    async with asyncio.timeout(5):
+        while len(layer.channels) > 1:  # noqa: ASYNC110  # the layer tells nobody
+            await asyncio.sleep(0.01)
+
+
+async def talk(layer: Any, group: str) -> None:
+    while True:
+        await layer.group_send(group, messages.event("so it goes"))
+        await asyncio.sleep(0.002)

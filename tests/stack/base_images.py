@@ -16,8 +16,6 @@ NEEDS: dict[str, list[tuple[str, str, str]]] = {
     "NGINX_IMAGE": [
         ("nginx >= 1.30.4", "nginx -v 2>&1", r"nginx version: nginx/1\.(30\.([4-9]|\d\d+)|(3[1-9]|[4-9]\d)\.\d+).*"),
         ("gzip_static", "nginx -V 2>&1 | grep -o with-http_gzip_static_module", ".+"),
-        ("realip", "nginx -V 2>&1 | grep -o with-http_realip_module", ".+"),
-        ("stub_status", "nginx -V 2>&1 | grep -o with-http_stub_status_module", ".+"),
         ("upstream zone", "nginx -V 2>&1 | grep -c without-http_upstream_zone_module", "0"),
         ("the user nginx is 101:101", "id -u nginx; id -g nginx", "101\n101"),
         ("/etc/nginx/mime.types", "grep -c text/css /etc/nginx/mime.types", "[1-9]"),

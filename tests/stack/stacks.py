@@ -61,7 +61,8 @@ def neighbour(fresh_clone: Callable[[], Clone], stack: Clone) -> Clone:
         COMPOSE_PROJECT_NAME=clone.project,
         HTTP_PORT=str(clone.port),
         PUBLIC_URL=f"http://{clone.host}",
-        ADMIN_NETWORKS="203.0.113.0/24",
+        ADMIN_NETWORKS="203.0.113.0/24,203.0.113.0/24",
+        ALLOWED_HOSTS="localhost,.localhost,127.0.0.1,LOCALHOST",  # which nginx takes each once only
         ALLOWED_ORIGINS="https://friend.example",
         MAX_MESSAGE_BYTES="131072",
         DAPHNE_REPLICAS="1",

@@ -38,10 +38,10 @@ def test_networks_are_addresses_and_networks(env: Environment, given: str) -> No
     env.seal()
 
 
-def test_words_are_read_without_white_space(env: Environment) -> None:
+def test_hosts_are_read_without_white_space(env: Environment) -> None:
     os.environ["NAME"] = " a.example , .b.example,,"
-    assert env.words("NAME", ["c"]) == ["a.example", ".b.example"]
-    assert env.words("ABSENT", ["c"]) == ["c"]
+    assert env.hosts("NAME", ["c"]) == ["a.example", ".b.example"]
+    assert env.hosts("ABSENT", ["c"]) == ["c"]
 
 
 @pytest.mark.parametrize(

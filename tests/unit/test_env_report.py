@@ -77,3 +77,21 @@ def test_values_that_contradict_each_other_are_faults(report: Report) -> None:
 def test_contradictions_wait_until_each_value_is_good(report: Report) -> None:
     _, line = report("PUBLIC_URL=https://chat.example\nHTTP_PORT=x\n")
     assert line.strip().startswith("HTTP_PORT: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALLOWED_HOSTS", "a;b"),
+        ("ALLOWED_HOSTS", "example.com/path"),
+        ("ADMIN_NETWORKS", ""),
+        ("ADMIN_NETWORKS", "192.168.0.0/255.255.0.0"),
+        ("BIND_ADDRESS", "10.0.0.0/8"),
+        ("COMPOSE_PROJECT_NAME", "Chat"),
+        ("LOG_LEVEL", "${LEVEL}"),
+        ("HTTP_PORT", "8081"),
+    ],
+)
+def test_what_nginx_or_compose_would_choke_on_is_refused_before(report: Report, name: str, value: str) -> None:
+    lines = report(f"PUBLIC_URL=http://localhost:8080\n{name}={value}\n")
+    assert any(name in line for line in lines)
