@@ -60,6 +60,10 @@ doctor: ## What is wrong with this machine, .env or the running stack, and the l
 test: ## Every test, from a fresh clone too: make test T=tests/unit
 	@tests/run.sh $(T)
 
+.PHONY: screenshots
+screenshots: ## Take the pictures of README and docs anew, from the browser tests
+	@SCREENSHOTS=docs/images tests/run.sh tests/browser
+
 .PHONY: check
 check: ## Format, lint, types, and the checks of compose, nginx, Dockerfiles and scripts
 	@tests/check.sh

@@ -27,11 +27,12 @@ volumes=$(docker volume ls --quiet --filter "label=com.docker.compose.project=$p
 if [ -n "$volumes" ]; then
     cat >&2 <<TEXT
 configure: found the data volumes ${volumes% } of project '$project' but not ${absent% }
-configure: expected both or neither; new secrets would not fit the old data. Either
-  put back   ${absent% }
-  or         make purge      (removes the data as well)
+configure: expected both or neither; new secrets would not fit the old data.
 configure: if those volumes belong to another clone, give this one a name and a port of its own:
              COMPOSE_PROJECT_NAME=channels2 HTTP_PORT=8081 make up
+configure: if they are this clone's, either
+  put back   ${absent% }
+  or         make purge      (removes the data as well)
 TEXT
     exit 1
 fi

@@ -149,7 +149,7 @@ check_nginx() {
     local said status=0
     if ! image "$project-nginx" > /dev/null; then not_built nginx "$project-nginx"; return; fi
     said=$(nginx_project run --rm --no-deps -T nginx nginx -t 2>&1) || status=$?
-    nginx_project down > /dev/null 2>&1
+    nginx_project down --volumes > /dev/null 2>&1
     if [ "$status" = 0 ]; then
         finding nginx ok "nginx -t, as the built image and .env have it"
     else

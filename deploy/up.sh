@@ -13,9 +13,13 @@ deploy/preflight.sh
 deploy/base-images.sh
 deploy/check-env.sh
 docker compose build --quiet
-# With this .env, in a container of its own: a configuration that nginx refuses replaces none that it runs.
+# With this .env, in containers of their own: what cannot start replaces nothing that runs.
 output=$(docker compose run --rm --no-deps -T nginx nginx -t 2>&1) || {
-    printf 'up: expected a configuration that nginx accepts, received:\n%s\n' "$output" >&2
+    printf 'up: expected a configuration that nginx accepts, received:\n%s\nup: nothing was replaced\n' "$output" >&2
+    exit 1
+}
+output=$(docker compose run --rm --no-deps -T migrate python -c 'import app.routing' 2>&1) || {
+    printf 'up: expected an application that can be imported, received:\n%s\nup: nothing was replaced\n' "$output" >&2
     exit 1
 }
 

@@ -9,7 +9,7 @@ while read -r line; do export "${line?}"; done <<< "$images"
 export COMPOSE_PROJECT_NAME=channels-check
 compose=(docker compose --file compose.yaml --env-file .env.example)
 
-trap '"${compose[@]}" down --rmi local > /dev/null 2>&1' EXIT
+trap '"${compose[@]}" down --volumes --rmi local > /dev/null 2>&1' EXIT
 "${compose[@]}" build --quiet nginx
 if "${compose[@]}" run --rm --no-deps -T nginx nginx -T > .state/nginx.conf 2> .state/nginx.log; then
     echo "check: ok      nginx"

@@ -20,3 +20,4 @@ class Command(BaseCommand):
             rooms.send(room, text, name)
         except ValueError as error:
             raise CommandError(str(error)) from None
+        self.stdout.write(f"said in {room}")

@@ -1,0 +1,31 @@
+"""What cannot start replaces nothing that runs."""
+
+import pytest
+
+from tests.stack.clone import Clone
+from tests.stack.wire import request
+
+
+@pytest.mark.parametrize(
+    ("path", "mistake", "named"),
+    [
+        ("MyChannels/routing.py", "\nws_urlpatterns += [nobody_defined_this]\n", "NameError"),
+        ("nginx/maps.conf", "\nno_such_directive on;\n", "no_such_directive"),
+    ],
+)
+def test_a_mistake_is_named_and_the_stack_goes_on(neighbour: Clone, path: str, mistake: str, named: str) -> None:
+    before = {container["Id"] for service in ("web", "daphne", "nginx") for container in neighbour.containers(service)}
+    file = neighbour.path / path
+    good = file.read_text()
+    file.write_text(good + mistake)
+    try:
+        done = neighbour.make("up", check=False)
+    finally:
+        file.write_text(good)
+    assert done.returncode != 0
+    assert named in done.stdout + done.stderr
+    assert "nothing was replaced" in done.stdout + done.stderr
+    after = {container["Id"] for service in ("web", "daphne", "nginx") for container in neighbour.containers(service)}
+    assert after == before
+    assert request(neighbour, "/").status == 200
+    neighbour.compose("build", "--quiet")  # the good one again, for the tests that follow
