@@ -1,7 +1,18 @@
-"""The documented wire vocabulary: what a frame may hold, in both directions. No I/O, no Django."""
+"""The wire vocabulary: what a frame may hold, in both formats and directions. No I/O, no Django."""
+
+from __future__ import annotations
 
 import json
-from typing import NoReturn
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, NotRequired, TypedDict
+from urllib.parse import parse_qs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# ── The documented format ──────────────────────────────────────────────────────────────────────
 
 
 class Malformed(ValueError):
@@ -81,3 +92,331 @@ def encode(sentence: str) -> str:
 def encode_error(fault: Malformed) -> str:
     """The server's answer to a malformed frame; the socket stays open."""
     return json.dumps({"error": str(fault)})
+
+
+# ── Subprotocol chat.v1 ────────────────────────────────────────────────────────────────────────
+
+SUBPROTOCOL = "chat.v1"
+LARGEST_OFFSET = 2**53 - 1  # JavaScript's largest safe integer
+LONGEST_REF = 64
+HISTORY = 50  # messages, unless the client asks for another number
+MOST_HISTORY = 100
+MOST_NAMES = 100
+
+ErrorCode = Literal["malformed", "unknown_type", "too_long", "rate_limited", "unavailable", "ref_reused", "forbidden"]
+
+
+class Message:
+    """A message of a room's log. `sent_at` is in milliseconds since 1970; `user`: an account sent it."""
+
+    __slots__ = ("_line", "deleted", "offset", "sender", "sent_at", "text", "user")
+
+    def __init__(
+        self, offset: int, sender: str, text: str, sent_at: int, *, user: bool = False, deleted: bool = False
+    ) -> None:
+        self.offset = offset
+        self.sender = sender
+        self.text = text
+        self.sent_at = sent_at
+        self.user = user
+        self.deleted = deleted
+        self._line: str | None = None
+
+    @property
+    def line(self) -> str:
+        """The message as chat.v1 has it, encoded once, however many hear it or read it later."""
+        if self._line is None:
+            self._line = encode_v1(self.content())
+        return self._line
+
+    def content(self) -> MessageObject:
+        content: MessageObject = {
+            "type": "message",
+            "offset": self.offset,
+            "sender": self.sender,
+            "text": self.text,
+            "sent_at": self.sent_at,
+        }
+        if self.user:
+            content["user"] = True
+        if self.deleted:
+            content["deleted"] = True
+        return content
+
+    def event(self, epoch: str) -> dict[str, Any]:
+        """What the room's group gets: the documented sentence, and what chat.v1 needs besides."""
+        extra = {"epoch": epoch, "offset": self.offset, "sender": self.sender, "text": self.text, "time": self.sent_at}
+        return event(said(self.sender, self.text)) | extra | ({"user": True} if self.user else {})
+
+    @classmethod
+    def from_event(cls, content: Mapping[str, Any]) -> Message | None:
+        """None for what did not come by way of the log."""
+        try:
+            return cls(
+                content["offset"],
+                content["sender"],
+                content["text"],
+                content["time"],
+                user=content.get("user", False),
+            )
+        except KeyError:
+            return None
+
+
+# What the server sends; docs/protocol.md has the same table, and a test holds them together.
+
+
+class Welcome(TypedDict):
+    type: Literal["welcome"]
+    room: str
+    name: str
+    worker: str
+    epoch: str
+    offset: int
+    members: int
+    recovered: NotRequired[bool]
+
+
+class MessageObject(TypedDict):
+    type: Literal["message"]
+    offset: int
+    sender: str
+    text: str
+    sent_at: int
+    user: NotRequired[bool]
+    deleted: NotRequired[bool]
+
+
+class Notice(TypedDict):
+    type: Literal["notice"]
+    text: str
+
+
+class CameOrWent(TypedDict):
+    type: Literal["joined", "left"]
+    names: list[str]
+    more: int
+    members: int
+
+
+class SomebodyTypes(TypedDict):
+    type: Literal["typing"]
+    name: str
+
+
+class Ack(TypedDict):
+    type: Literal["ack"]
+    ref: str
+    offset: int
+
+
+class MemberList(TypedDict):
+    type: Literal["members"]
+    names: list[str]
+    count: int
+
+
+class HistoryPage(TypedDict):
+    type: Literal["history"]
+    messages: list[MessageObject]
+    more: bool
+
+
+class Pong(TypedDict):
+    type: Literal["pong"]
+
+
+class ErrorObject(TypedDict):
+    type: Literal["error"]
+    code: ErrorCode
+    detail: str
+    ref: NotRequired[str]
+
+
+ServerObject = (
+    Welcome | MessageObject | Notice | CameOrWent | SomebodyTypes | Ack | MemberList | HistoryPage | Pong | ErrorObject
+)
+
+
+def encode_v1(content: ServerObject) -> str:
+    """One object as one line: JSON escapes line feeds within."""
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+
+
+# What a client sends.
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    text: str
+    ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Typing:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    before: int | None = None
+    limit: int = HISTORY
+
+
+ClientObject = Send | Typing | Members | Ping | History
+
+
+@dataclass(eq=False)
+class Fault(Exception):
+    """What is wrong with one object; the answer to it alone."""
+
+    code: ErrorCode
+    detail: str
+    ref: str | None = None
+
+    def content(self) -> ErrorObject:
+        content: ErrorObject = {"type": "error", "code": self.code, "detail": self.detail}
+        if self.ref is not None:
+            content["ref"] = self.ref
+        return content
+
+
+def lines(frame: str | bytes) -> list[str]:
+    """The objects of a frame, not yet read; blank lines are none. Raises Fault."""
+    try:
+        text = frame.decode() if isinstance(frame, bytes) else frame
+    except UnicodeDecodeError:
+        raise Fault("malformed", "expected UTF-8, received other bytes") from None
+    return [line for line in text.split("\n") if line and not line.isspace()]
+
+
+def parse_v1(line: str, max_length: int) -> ClientObject:
+    """One object of a client's; `max_length` of a text is in code points. Raises Fault."""
+    try:
+        content = json.loads(line, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        raise Fault("malformed", "expected a JSON object on each line, received something else") from None
+    if not isinstance(content, dict):
+        raise Fault("malformed", f"expected a JSON object, received {_kind(content)}")
+    ref = _ref(content)
+    match content.get("type"):
+        case "send":
+            return Send(_text(content, max_length, ref), ref)
+        case "typing":
+            return Typing()
+        case "members":
+            return Members()
+        case "ping":
+            return Ping()
+        case "history":
+            before = content.get("before")
+            return History(
+                None if before is None else _whole(content, "before", LARGEST_OFFSET, ref),
+                min(_whole(content, "limit", LARGEST_OFFSET, ref), MOST_HISTORY) if "limit" in content else HISTORY,
+            )
+        case str():
+            raise Fault("unknown_type", "expected send, typing, members, history or ping", ref)
+        case other:
+            raise Fault("malformed", f'expected a "type" that is a string, received {_kind(other)}', ref)
+
+
+def _ref(content: dict[str, Any]) -> str | None:
+    ref = content.get("ref")
+    if ref is None:
+        return None
+    if not isinstance(ref, str) or not 1 <= len(ref) <= LONGEST_REF or _holds_surrogate(ref):
+        raise Fault("malformed", f'expected "ref" to be a string of 1 to {LONGEST_REF} characters')
+    return ref
+
+
+def _text(content: dict[str, Any], max_length: int, ref: str | None) -> str:
+    text = content.get("text")
+    if not isinstance(text, str):
+        raise Fault("malformed", f'expected "text" to be a string, received {_kind(text)}', ref)
+    if len(text) > max_length:
+        raise Fault("too_long", f"expected at most {max_length} characters, received {len(text)}", ref)
+    if _holds_surrogate(text):
+        raise Fault("malformed", "expected text, received a lone surrogate", ref)
+    return text
+
+
+def _whole(content: dict[str, Any], name: str, most: int, ref: str | None) -> int:
+    number = content[name]
+    if type(number) is not int or not 1 <= number <= most:
+        raise Fault("malformed", f'expected "{name}" to be a whole number from 1 to {most}', ref)
+    return number
+
+
+def _holds_surrogate(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+# ── Connecting ─────────────────────────────────────────────────────────────────────────────────
+
+LONGEST_NAME = 40  # code points
+CLIENT = re.compile(r"[A-Za-z0-9_-]{16,64}")
+SINCE = re.compile(r"([A-Za-z0-9_-]{1,64}):([0-9]{1,16})")
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """What a client says of itself in its address."""
+
+    name: str | None = None
+    client: str | None = None
+    since: tuple[str, int] | None = None  # epoch, offset
+
+
+def parse_query(query: bytes) -> Connect:
+    """`name=…&client=…&since=<epoch>:<offset>`, each at most once; other names are ignored. Raises Malformed."""
+    try:
+        given = parse_qs(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=100)
+    except ValueError:
+        raise Malformed("expected a query string of percent-encoded UTF-8, received something else") from None
+
+    def only(name: str) -> str | None:
+        values = given.get(name, [])
+        if len(values) > 1:
+            raise Malformed(f"expected {name} once, received it {len(values)} times")
+        return values[0] if values else None
+
+    name, client, since = only("name"), only("client"), only("since")
+    if client is not None and not CLIENT.fullmatch(client):
+        raise Malformed("expected client to be 16 to 64 characters of A-Z, a-z, 0-9, _ and -")
+    return Connect(None if name is None else guest_name(name), client, None if since is None else _since(since))
+
+
+def guest_name(given: str) -> str:
+    """The name as it is shown: NFKC, trimmed. Raises Malformed for what could pass for something else."""
+    name = unicodedata.normalize("NFKC", given).strip()
+    if not 1 <= len(name) <= LONGEST_NAME:
+        raise Malformed(f"expected a name of 1 to {LONGEST_NAME} characters, received {len(name)}")
+    # Controls; directions and zero-width; line and paragraph separators; surrogates; and what shows nothing at all.
+    if any(
+        unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp", "Cs"} or c in "\u034f\u115f\u1160\u17b4\u17b5" for c in name
+    ):
+        raise Malformed("expected a name of visible characters, received an invisible one")
+    if "说:" in name or name.startswith("Server"):
+        raise Malformed("expected a name that does not read like the server's sentences")
+    return name
+
+
+def _since(given: str) -> tuple[str, int]:
+    found = SINCE.fullmatch(given)
+    if not found or int(found[2]) > LARGEST_OFFSET:
+        raise Malformed("expected since to be <epoch>:<offset>")
+    return found[1], int(found[2])

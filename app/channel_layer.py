@@ -8,9 +8,15 @@ After a restart of Redis the connections in the pools are dead, and the first us
 Here SUBSCRIBE, which may be repeated, is sent once more; PUBLISH, which may not, gets a new
 connection as soon as the subscription has one.
 
+Nobody is told when the subscriptions were lost with their connection and made anew; here
+`resubscribed` is set then, and `resubscribe()` makes them anew.
+
 Stock forgets a channel when a `receive` on it is cancelled, and so keeps it for ever, with its
 subscription, when a message had just arrived: in a busy room, one leaving member in four. Here
 a channel lives as long as the task that made it, which for a consumer is its own.
+
+Every layer here adds a group's name to its events, since a channel that is in several groups, like
+a hub's, could not tell them apart.
 """
 
 from __future__ import annotations
@@ -20,6 +26,8 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from channels.layers import InMemoryChannelLayer
+from channels_redis.core import RedisChannelLayer
 from channels_redis.pubsub import RedisPubSubChannelLayer, RedisPubSubLoopLayer, RedisSingleShardConnection
 from channels_redis.utils import _wrap_close, create_pool, decode_hosts
 from redis.asyncio import ConnectionPool
@@ -36,19 +44,31 @@ logger = logging.getLogger(__name__)
 
 # Less than the 5 s that Daphne grants a handshake: the application fails first, and says so.
 CONFIRMATION_SECONDS = 3
+# In the manner of the core layer's own `__asgi_channel__`.
+GROUP_KEY = "__asgi_group__"
 
 
 class ConfirmingPubSub(PubSub):
     """Tells of each SUBSCRIBE that Redis has confirmed; redis-py reads those answers and drops them."""
 
-    def __init__(self, pool: ConnectionPool, publishers: ConnectionPool, confirmed: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        pool: ConnectionPool,
+        publishers: ConnectionPool,
+        confirmed: Callable[[str], None],
+        resubscribed: Callable[[], None],
+    ) -> None:
         super().__init__(pool)
         self.publishers = publishers
         self.confirmed = confirmed
+        self.resubscribed = resubscribed
 
     async def on_connect(self, connection: Any) -> None:
         await self.publishers.disconnect(inuse_connections=False)
+        again = self.subscribed
         await super().on_connect(connection)
+        if again:
+            self.resubscribed()
 
     async def handle_message(self, response: Any, ignore_subscribe_messages: bool = False) -> Any:
         if isinstance(response, list) and response[0] == b"subscribe":
@@ -68,7 +88,7 @@ class Shard(RedisSingleShardConnection):
             super()._ensure_redis()
             publishing: ConnectionPool = self._redis.connection_pool  # type: ignore[attr-defined]  # set just now
             repeating = create_pool({**self.host, "retry": Retry(NoBackoff(), 1)})
-            self._pubsub = ConfirmingPubSub(repeating, publishing, self._confirm)
+            self._pubsub = ConfirmingPubSub(repeating, publishing, self._confirm, self.channel_layer.resubscribed.set)
 
     def _confirm(self, channel: str) -> None:
         if confirmation := self._confirmations.get(channel):
@@ -99,6 +119,11 @@ class Shard(RedisSingleShardConnection):
             # Stock would think it subscribed still when this fails, and never ask Redis for it again.
             self._subscribed_to.discard(channel)
 
+    async def resubscribe(self) -> None:
+        """Gives up the connection; the receiving task, whose reading fails, connects and subscribes anew."""
+        if self._pubsub and self._pubsub.connection:
+            await self._pubsub.connection.disconnect()
+
     async def flush(self) -> None:
         pubsub = self._pubsub
         await super().flush()
@@ -112,6 +137,7 @@ class Shard(RedisSingleShardConnection):
 class LoopLayer(RedisPubSubLoopLayer):
     def __init__(self, hosts: list[Any], **options: Any) -> None:
         super().__init__(hosts, **options)
+        self.resubscribed = asyncio.Event()
         self._shards = [Shard(host, self) for host in decode_hosts(hosts)]
         self._forgetting: set[asyncio.Task[None]] = set()  # the loop holds its tasks weakly
 
@@ -121,6 +147,13 @@ class LoopLayer(RedisPubSubLoopLayer):
         except BaseException:
             self._forget(channel)
             raise
+
+    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        await super().group_send(group, {**message, GROUP_KEY: group})
+
+    async def resubscribe(self) -> None:
+        for shard in self._shards:
+            await shard.resubscribe()
 
     async def new_channel(self, prefix: str = "specific.") -> str:
         """A channel that is forgotten when the current task ends."""
@@ -143,6 +176,8 @@ class LoopLayer(RedisPubSubLoopLayer):
 
 
 class ConfirmedPubSubChannelLayer(RedisPubSubChannelLayer):
+    names_groups = True
+
     def _get_layer(self) -> LoopLayer:
         loop = asyncio.get_running_loop()
         if loop not in self._layers:
@@ -150,3 +185,17 @@ class ConfirmedPubSubChannelLayer(RedisPubSubChannelLayer):
             _wrap_close(self, loop)
         layer: LoopLayer = self._layers[loop]
         return layer
+
+
+class NamingCoreChannelLayer(RedisChannelLayer):
+    names_groups = True
+
+    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        await super().group_send(group, {**message, GROUP_KEY: group})
+
+
+class NamingMemoryChannelLayer(InMemoryChannelLayer):
+    names_groups = True
+
+    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        await super().group_send(group, {**message, GROUP_KEY: group})

@@ -26,6 +26,10 @@ REDIS_PASSWORD = env.str("REDIS_PASSWORD") if CHANNEL_LAYER != "memory" else ""
 
 MAX_MESSAGE_BYTES = env.int("MAX_MESSAGE_BYTES", default=65536, validate=validate.Range(1024, 16 * 2**20))
 MAX_TEXT_LENGTH = env.int("MAX_TEXT_LENGTH", default=4000, validate=validate.Range(1, 10**6))  # code points
+MESSAGE_RATE = env.int("MESSAGE_RATE", default=50, validate=validate.Range(1, 10_000))  # a second, per connection
+PRESENCE_LIMIT = env.int("PRESENCE_LIMIT", default=200, validate=validate.Range(min=0))  # members
+ROOM_LOG_LENGTH = env.int("ROOM_LOG_LENGTH", default=10_000, validate=validate.Range(1, 10**6))  # messages
+ROOM_LOG_SECONDS = env.int("ROOM_LOG_SECONDS", default=86_400, validate=validate.Range(60, 10**8))
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"]))
 SERVICE = env.str("SERVICE", default="manage")  # the compose service, for the log
@@ -91,14 +95,14 @@ CHANNEL_LAYERS = {
             "CONFIG": {"hosts": [_REDIS_HOST]},
         },
         "core": {
-            "BACKEND": "channels_redis.core.RedisChannelLayer",
+            "BACKEND": "app.channel_layer.NamingCoreChannelLayer",
             # Above `capacity` the layer drops silently, and the queue is one per process,
             # not per member; the default of 100 loses messages in any busy room.
             # redis-py 8 gives up reading after 5 s, just when the layer's BZPOPMIN answers an idle
             # member, whose socket would be closed: https://github.com/redis/redis-py/issues/4091
             "CONFIG": {"hosts": [{**_REDIS_HOST, "socket_timeout": 15}], "capacity": 10_000},
         },
-        "memory": {"BACKEND": "channels.layers.InMemoryChannelLayer"},
+        "memory": {"BACKEND": "app.channel_layer.NamingMemoryChannelLayer"},
     }[CHANNEL_LAYER]
 }
 

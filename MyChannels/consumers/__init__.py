@@ -1,5 +1,6 @@
 """The consumers that `MyChannels/routing.py` routes to."""
 
 from MyChannels.consumers.documented import AsyncChatConsumer_channel, ChatConsumer, ChatConsumer_channel
+from MyChannels.consumers.room import RoomConsumer
 
-__all__ = ["AsyncChatConsumer_channel", "ChatConsumer", "ChatConsumer_channel"]
+__all__ = ["AsyncChatConsumer_channel", "ChatConsumer", "ChatConsumer_channel", "RoomConsumer"]

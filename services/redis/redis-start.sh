@@ -8,8 +8,12 @@ hash=$(tr -d '\n' < "$REDIS_PASSWORD_FILE" | sha256sum | cut -d ' ' -f 1)
 # What redis-py, the two layers of channels_redis and the health checks send, by the server's own count
 # (HELLO and AUTH need no leave): pub/sub layer: SUBSCRIBE UNSUBSCRIBE PUBLISH; core layer: the rest.
 # Its flush() would need KEYS, which nobody else should have.
-# Keys and channels begin with the layers' prefix, `asgi`; nothing else is in reach.
-commands='+ping +client|setinfo
+# Keys and channels begin with the layers' prefix, `asgi`, or are the rooms' logs and lists of members
+# (MyChannels/groups.py); nothing else is in reach. Rooms: INFO, for the run and the memory; scripts that
+# append and read; and what those call.
+commands='+ping +client|setinfo +info +time
+  +evalsha +script|load +hget +hset +hmget +hdel +xadd +xdel +xtrim +xrange +xrevrange +rpush +lpop +lindex
+  +pexpire +pttl +unlink
   +publish +subscribe +unsubscribe
   +zadd +zcount +zrange +zrem +zremrangebyscore +zpopmin +bzpopmin
   +expire +del +eval +multi +exec'
@@ -26,8 +30,16 @@ umask 077
 printf %s "$doctor" > /run/redis/doctor
 cat > /run/redis/users.acl <<ACL
 user default off ~* -@all +@write
-user app on #$hash resetchannels ~asgi* &asgi* -@all $(echo "$commands" | tr '\n' ' ')
+user app on #$hash resetchannels ~asgi* ~room:* ~rooms ~process:* ~processes &asgi* -@all $(echo "$commands" | tr '\n' ' ')
 user doctor on #$doctor_hash resetchannels %R~asgi:group:* -@all +info +config|get +scan +zrange
 ACL
 
-exec "$@" --maxmemory "$REDIS_MAXMEMORY"
+# Redis removes its pid file when it stops cleanly. Where it is left, what was written last may be lost: a new
+# generation begins. The rooms' logs read it in INFO, which tells the name of the configuration file.
+if [ -e /data/redis.pid ] || [ ! -s /data/generation ]; then
+    head -c 9 /dev/urandom | od -An -tx1 | tr -d ' \n' > /data/generation
+fi
+configuration=/run/redis/generation-$(cat /data/generation).conf
+cp "$2" "$configuration"
+
+exec "$1" "$configuration" --maxmemory "$REDIS_MAXMEMORY"

@@ -16,6 +16,8 @@ from channels_redis.pubsub import RedisPubSubChannelLayer
 from pytest_django import DjangoDbBlocker, Settings
 from redis.asyncio import Redis
 
+from MyChannels.hub import Hub
+
 from .redis_server import RedisServer, running
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +66,8 @@ async def layer(
     settings.CHANNEL_LAYERS = configurations[request.param]
     layer = get_channel_layer()
     yield layer
+    for hub in list(Hub._hubs.values()):
+        await hub.close()
     await (layer.flush if request.param == "pubsub" else layer.close_pools)()  # core's flush asks for KEYS
 
 

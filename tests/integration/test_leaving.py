@@ -15,7 +15,7 @@ Count = Callable[[str], Awaitable[int]]
 IDLE_SECONDS = 7  # longer than any wait for Redis of either layer, which end after 5
 
 
-@pytest.mark.parametrize("kind", ["chat", "sync", "async"])
+@pytest.mark.parametrize("kind", ["sync", "async"])
 async def test_member_that_left_is_out_of_the_group(join: Join, members: Count, room: str, kind: str) -> None:
     stays, leaves = await join(kind), await join(kind)
     assert await members(f"chat_{room}") == 2

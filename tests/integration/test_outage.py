@@ -21,11 +21,11 @@ pytestmark = [
 async def test_a_room_whose_last_member_left_during_the_outage_can_be_joined_after_it(
     join: Join, redis_server: RedisServer
 ) -> None:
-    await join("chat", "somewhere-else")  # so that the layer notices the outage by itself
-    member = await join("chat")
+    await join("async", "somewhere-else")  # so that the layer notices the outage by itself
+    member = await join("async")
     with redis_server.stopped(), suppress(RedisConnectionError):  # leaving the group
         await member.disconnect(timeout=10)
-    late = await join("chat")
+    late = await join("async")
     await late.send_json_to({"message": "hello"})
     assert await late.receive_json_from(timeout=5) == {"message": f"{late.name}说: hello"}
     gc.collect()

@@ -15,7 +15,6 @@ REFUSED = [
     "SCAN 0",
     "RANDOMKEY",
     "DBSIZE",
-    "INFO",
     "MONITOR",
     "CONFIG GET *",
     "CONFIG SET maxmemory 1gb",
@@ -34,6 +33,9 @@ REFUSED = [
     "PUBSUB CHANNELS",
     "PSUBSCRIBE *",
     "SELECT 1",
+    "UNLINK other",
+    "HGETALL room:a",
+    "XREAD STREAMS room:a:log 0",
     "GET asgi:a",
     "SET asgi:a 1",
     # Keys and channels that are not the layers'.
@@ -44,6 +46,9 @@ REFUSED = [
     "PUBLISH other hello",
     "SUBSCRIBE other",
     "BZPOPMIN other 1",
+    "HSET other a b",
+    "XRANGE other - +",
+    "PUBLISH room:a hello",
 ]
 
 

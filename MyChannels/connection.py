@@ -1,0 +1,171 @@
+"""A process's connection to Redis, besides the channel layer's own."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from redis.asyncio import ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+
+from MyChannels.log import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+# For a question with its answer. A member is told within this time that the log cannot be reached.
+DEADLINE = 3.0
+ANSWER_SECONDS = 2.0  # silence for so long is a lost connection
+RETRY_SECONDS = 0.1
+AT_ONCE = 256  # questions in one write
+
+
+class Generation:
+    """Stands in a command for the generation of the server that it is sent to."""
+
+
+GENERATION = Generation()
+Part = str | int | bytes | Generation
+
+
+class Question(NamedTuple):
+    command: Sequence[Part]
+    answer: asyncio.Future[Any]
+
+
+def generation_of(info: str) -> str:
+    """What services/redis/redis-start.sh named its configuration file by: another one after each unclean
+    stop. Empty on a Redis that was started otherwise."""
+    found = re.search(r"^config_file:.*/generation-(\w+)\.conf\s*$", info, re.MULTILINE)
+    return found[1] if found else ""
+
+
+class Connection:
+    """Asks Redis over one connection; what is asked while an answer is under way goes together next.
+
+    A question is asked again until DEADLINE when the connection is lost, so each must be one that may be
+    repeated. `on_restart` is called when the connection reaches another run of Redis than the one
+    before: from then on what was asked with `held=True` waits for `release()`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        password: str,
+        scripts: Sequence[str] = (),
+        on_restart: Callable[[], None] | None = None,
+    ) -> None:
+        self._scripts = scripts
+        self._on_restart = on_restart
+        self._run = self._generation = ""
+        self._fault: Exception | None = None
+        self._waiting: deque[Question] = deque()
+        self._holding: deque[Question] | None = None  # a deque: held back
+        self._worker: asyncio.Task[None] | None = None
+        self._pool = ConnectionPool.from_url(
+            url,
+            password=password,
+            socket_timeout=ANSWER_SECONDS,
+            socket_connect_timeout=ANSWER_SECONDS,
+            # Repeating is done here: redis-py's own would not know of another run.
+            retry=Retry(NoBackoff(), 0),
+            redis_connect_func=self._connected,
+        )
+
+    async def ask(self, *command: Part, held: bool = False) -> Any:
+        """Redis' answer, undecoded. Raises Unavailable, and ResponseError for what Redis refuses."""
+        question = Question(command, asyncio.get_running_loop().create_future())
+        if held and self._holding is not None:
+            self._holding.append(question)
+        else:
+            self._waiting.append(question)
+            self._work()
+        try:
+            async with asyncio.timeout(DEADLINE):
+                return await question.answer
+        except TimeoutError:
+            raise Unavailable(f"Redis did not answer {command[0]!s} within {DEADLINE:g} s ({self._fault})") from None
+
+    def release(self) -> None:
+        """What was held back goes now."""
+        held, self._holding = self._holding, None
+        if held:
+            self._waiting.extend(held)
+            self._work()
+
+    async def close(self) -> None:
+        """Gives up what is still asked."""
+        if self._worker:
+            self._worker.cancel()
+            await asyncio.wait([self._worker])
+        for question in self._waiting:
+            question.answer.cancel()
+        await self._pool.disconnect()
+
+    def _work(self) -> None:
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.get_running_loop().create_task(self._answer_all())
+
+    async def _answer_all(self) -> None:
+        while self._waiting:
+            try:
+                await self._answer_some()
+            except (RedisError, OSError, TimeoutError) as fault:
+                self._fault = fault
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _answer_some(self) -> None:
+        """Raises when the connection is lost; what had no answer then is waiting still."""
+        connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
+        asked: deque[Question] = deque()
+        try:
+            for _ in range(min(AT_ONCE, len(self._waiting))):
+                question = self._waiting.popleft()
+                if not question.answer.done():  # nobody waits for it any longer
+                    asked.append(question)
+            await connection.send_packed_command(connection.pack_commands([self._addressed(q.command) for q in asked]))
+            while asked:
+                answer = await self._read(connection)
+                done = asked.popleft().answer
+                if not done.done():
+                    done.set_exception(answer) if isinstance(answer, ResponseError) else done.set_result(answer)
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            raise
+        finally:
+            self._waiting.extendleft(reversed(asked))
+            await self._pool.release(connection)
+
+    def _addressed(self, command: Sequence[Part]) -> list[str | int | bytes]:
+        return [self._generation if isinstance(part, Generation) else part for part in command]
+
+    async def _read(self, connection: Any) -> Any:
+        try:
+            return await connection.read_response()
+        except ResponseError as error:
+            if str(error).startswith(("NOSCRIPT", "LOADING")):
+                raise ConnectionError(str(error)) from error  # a new connection loads the scripts
+            return error
+
+    async def _connected(self, connection: Any) -> None:
+        await connection.on_connect()
+        await connection.send_packed_command(
+            connection.pack_commands([("INFO", "server"), *(("SCRIPT", "LOAD", script) for script in self._scripts)])
+        )
+        info = (await connection.read_response()).decode()
+        for _ in self._scripts:
+            await connection.read_response()
+        self._generation = generation_of(info)
+        found = re.search(r"^run_id:(\w+)", info, re.MULTILINE)
+        run = found[1] if found else ""
+        before, self._run = self._run, run
+        if before not in ("", run) and self._on_restart:
+            self._hold()
+            self._on_restart()
+
+    def _hold(self) -> None:
+        self._holding = self._holding or deque()

@@ -1,0 +1,290 @@
+"""The production room: chat.v1 and the documented format, on the process' hub."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+
+from MyChannels import formats, messages, metrics
+from MyChannels.hub import Hub
+from MyChannels.limits import Rate
+from MyChannels.log import Draft, RefReused, Unavailable
+from MyChannels.messages import SUBPROTOCOL, Connect, Fault, Malformed, Message, ServerObject
+from MyChannels.writer import FANOUT, FrameWriter, SendWriter, Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from MyChannels.room import Room
+
+Answer = TypeVar("Answer")
+
+OPEN_SECONDS = 10.0  # until the room must have been read
+RETRY_SECONDS = 0.5
+REPLAYED_AT_ONCE = 100  # messages in one frame
+# A client library's default bound on what it receives is 1 MiB; the newest page must fit well.
+HISTORY_BYTES = 256 * 1024
+MOST_MEMBERS = 1000  # names in one answer
+TYPING_SECONDS = 1.0  # between two that are passed on
+
+MALFORMED, UNREADABLE, RATE_LIMITED = 4400, 1013, 4429
+# Without 0 o 1 l i: a name may be read aloud.
+LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
+
+
+class RoomConsumer(AsyncWebsocketConsumer):
+    """One socket of a room. It has no channel of its own: the hub writes to it directly."""
+
+    channel_layer_alias = None
+
+    room: Room | None = None
+    entered = False
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        fanout = scope.get("extensions", {}).get(FANOUT)
+        self.writer: Writer = FrameWriter(fanout) if fanout else SendWriter(send)
+        self.write = self.writer.write
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self.leave()  # cancelled too, when the server stops
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Stock hops to a thread first, to close old database connections; nothing here has any, and
+        `database_sync_to_async` looks after its own."""
+        await getattr(self, message["type"].replace(".", "_"))(message)
+
+    # ── Joining ────────────────────────────────────────────────────────────────────────────────
+
+    async def connect(self) -> None:
+        v1 = SUBPROTOCOL in self.scope["subprotocols"]
+        self.format = (formats.CHAT_V1 if v1 else formats.DOCUMENTED)[type(self.writer)]
+        self.v1 = v1
+        await self.accept(SUBPROTOCOL if v1 else None)
+        try:
+            asked = messages.parse_query(self.scope["query_string"])
+        except Malformed as fault:
+            await self.close(MALFORMED, str(fault))
+            return
+        self.introduce(asked)
+        self.rate = Rate(settings.MESSAGE_RATE)
+        self.typed_at = 0.0
+        self.saying: set[asyncio.Task[None]] = set()  # the loop holds its tasks weakly
+        self.hub = Hub.current()
+        try:
+            await self.join(asked)
+        except Unavailable:
+            await self.close(UNREADABLE, "the room cannot be read now")
+
+    def introduce(self, asked: Connect) -> None:
+        """Who this is: the session's user, the guest that the client names, or one that we name."""
+        user = self.scope.get("user")
+        self.user = bool(user and user.is_authenticated)
+        guest = asked.name or "guest-" + "".join(secrets.choice(LETTERS) for _ in range(4))
+        self.name = user.get_username() if user and self.user else guest
+        client = asked.client or secrets.token_urlsafe(16)
+        self.identity = f"{'user' if self.user else 'guest'} {self.name} {client}"
+        self.key = hashlib.blake2b(self.identity.encode(), digest_size=9).hexdigest()
+
+    async def join(self, asked: Connect) -> None:
+        name = self.scope["url_route"]["kwargs"]["room_name"]
+        room = self.room = await self.until_readable(partial(self.hub.enter, name))
+        recovered = None
+        if asked.since and self.v1:
+            recovered = await self.until_readable(partial(room.reaches, *asked.since))
+        # From here to `add` or to the first replayed message nothing is awaited: the offset told is exact.
+        self.hub.presence.enter(room.name, self.key, self.name)
+        self.entered = True
+        metrics.MEMBERS.inc()
+        self.welcome(recovered)
+        if recovered and asked.since:
+            await self.replay(asked.since[1])
+        room.add(self)
+        if not recovered and self.hub.presence.count(room.name) <= settings.PRESENCE_LIMIT:
+            event = messages.event(messages.joined(self.name)) | {"joined": self.name}
+            self.hub.announce_sentence(room, event)
+
+    async def until_readable(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Asks again while the log is unavailable, within what a client waits for its welcome."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + OPEN_SECONDS
+        while True:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    return await ask()
+            except TimeoutError:
+                raise Unavailable("the room could not be read in time") from None
+            except Unavailable:
+                if loop.time() + RETRY_SECONDS > deadline:
+                    raise
+                await asyncio.sleep(RETRY_SECONDS)
+
+    def welcome(self, recovered: bool | None) -> None:
+        assert self.room  # noqa: S101  # for mypy
+        content: messages.Welcome = {
+            "type": "welcome",
+            "room": self.room.name,
+            "name": self.name,
+            "worker": self.hub.worker,
+            "epoch": self.room.epoch,
+            "offset": self.room.offset,
+            "members": self.hub.presence.count(self.room.name),
+        }
+        if recovered is not None:
+            content["recovered"] = recovered
+        self.tell(content)
+
+    async def replay(self, offset: int) -> None:
+        """Writes what follows `offset` until there is nothing left, as fast as the client takes it. Meanwhile
+        live messages only lengthen what is left, so that both merge without a gap or a repetition."""
+        assert self.room  # noqa: S101  # for mypy
+        room, epoch = self.room, self.room.epoch
+        while offset < room.offset and room.epoch == epoch:
+            found = await self.until_readable(partial(room.after, offset, REPLAYED_AT_ONCE))
+            if room.epoch != epoch or not found:
+                break
+            self.write(self.writer.pack("\n".join(message.line for message in found)))
+            offset = found[-1].offset
+            await self.writer.drained()
+        if room.epoch != epoch or offset < room.offset:
+            self.welcome(recovered=False)
+
+    def begin_anew(self) -> None:
+        self.welcome(recovered=False)
+
+    def tell(self, content: ServerObject) -> None:
+        if (payload := self.format.other(content)) is not None:
+            self.write(payload)
+
+    # ── Leaving ────────────────────────────────────────────────────────────────────────────────
+
+    def leave(self) -> None:
+        self.writer.close()
+        if self.room is None:
+            return
+        room, self.room = self.room, None
+        room.remove(self)
+        if self.entered:
+            metrics.MEMBERS.dec()
+            self.hub.presence.leave(room.name, self.key)
+        self.hub.leave(room)
+
+    # ── What the client sends ──────────────────────────────────────────────────────────────────
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        if self.room is None:
+            return  # closing
+        frame = text_data if bytes_data is None else bytes_data
+        try:
+            await (self.receive_v1 if self.v1 else self.receive_sentence)(frame or "")
+        except Fault as fault:
+            await self.refuse(fault)
+
+    async def receive_v1(self, frame: str | bytes) -> None:
+        for line in messages.lines(frame):
+            try:
+                asked = self.permitted(line)
+                await self.handle(asked)
+            except Fault as fault:
+                await self.refuse(fault)
+
+    def permitted(self, line: str) -> messages.ClientObject:
+        allowed = self.rate.permits()
+        asked = messages.parse_v1(line, settings.MAX_TEXT_LENGTH)
+        if not allowed:
+            raise Fault("rate_limited", "expected fewer messages; send it again later", getattr(asked, "ref", None))
+        return asked
+
+    async def handle(self, asked: messages.ClientObject) -> None:
+        match asked:
+            case messages.Send(text, ref):
+                self.say(text, ref)
+            case messages.Ping():
+                self.tell({"type": "pong"})
+            case messages.Typing():
+                self.typing()
+            case messages.Members():
+                self.tell_members()
+            case messages.History(before, limit):
+                await self.tell_history(before, limit)
+
+    async def receive_sentence(self, frame: str | bytes) -> None:
+        if not self.rate.permits():
+            raise Fault("rate_limited", "expected fewer messages; send it again later")
+        try:
+            text = messages.parse(frame, settings.MAX_TEXT_LENGTH)
+        except Malformed as fault:
+            raise Fault("malformed", str(fault)) from None
+        self.say(text, None)
+
+    def say(self, text: str, ref: str | None) -> None:
+        """Waits for nothing: pings are answered while the log is away. What is said first is appended first."""
+        saying = asyncio.get_running_loop().create_task(self.append(text, ref))
+        self.saying.add(saying)
+        saying.add_done_callback(self.saying.discard)
+
+    async def append(self, text: str, ref: str | None) -> None:
+        if self.room is None:
+            return
+        own = f"{self.identity} {ref}" if ref else secrets.token_urlsafe(16)
+        try:
+            appended = await self.hub.say(self.room, Draft(self.name, text, own, self.user))
+        except RefReused as fault:
+            self.answer(Fault("ref_reused", str(fault), ref))
+        except Unavailable:
+            metrics.UNAVAILABLE.inc()
+            self.answer(Fault("unavailable", "whether it arrived is unknown; send it again with the same ref", ref))
+        else:
+            if ref:
+                self.tell({"type": "ack", "ref": ref, "offset": appended.offset})
+
+    def typing(self) -> None:
+        assert self.room  # noqa: S101  # for mypy
+        now = asyncio.get_running_loop().time()
+        if now - self.typed_at >= TYPING_SECONDS:
+            self.typed_at = now
+            self.hub.type_in(self.room, self, self.name)
+
+    def tell_members(self) -> None:
+        assert self.room  # noqa: S101  # for mypy
+        names = self.hub.presence.names(self.room.name)
+        self.tell({"type": "members", "names": names[:MOST_MEMBERS], "count": len(names)})
+
+    async def tell_history(self, before: int | None, limit: int) -> None:
+        assert self.room  # noqa: S101  # for mypy
+        try:
+            found = await self.hub.history(self.room, before, limit + 1)
+        except Unavailable:
+            raise Fault("unavailable", "the log cannot be read now; ask again") from None
+        page = newest(found[-limit:], HISTORY_BYTES)
+        self.tell({"type": "history", "messages": [m.content() for m in page], "more": len(page) < len(found)})
+
+    def answer(self, fault: Fault) -> None:
+        """Each fault is answered alone, and closes nothing."""
+        if self.v1:
+            self.tell(fault.content())
+        else:
+            self.write(self.writer.pack(messages.encode_error(Malformed(fault.detail))))
+
+    async def refuse(self, fault: Fault) -> None:
+        """Who is limited for long is closed."""
+        self.answer(fault)
+        if fault.code == "rate_limited" and self.rate.exhausted:
+            self.leave()
+            await self.close(RATE_LIMITED, "rate limited for too long")
+
+
+def newest(found: list[Message], most: int) -> list[Message]:
+    """As many of the newest as fit into `most` bytes, but at least one."""
+    taken = 0
+    for count, message in enumerate(reversed(found)):
+        taken += len(message.line.encode())
+        if count and taken > most:
+            return found[-count:]
+    return found

@@ -1,0 +1,394 @@
+"""One hub per process: one channel of the layer for all rooms, one group membership per room.
+
+With a group membership for each socket, as in the documented consumers, every message is decoded,
+queued, dispatched and encoded once per member; here once per process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import socket
+from collections import deque
+from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import WeakKeyDictionary
+
+from channels.layers import get_channel_layer
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from redis.exceptions import RedisError
+
+from MyChannels import metrics
+from MyChannels.connection import Connection
+from MyChannels.groups import HUBS, room_group
+from MyChannels.log import Draft, Log, Unavailable
+from MyChannels.log.memory import MemoryLog
+from MyChannels.log.stream import SCRIPTS, StreamLog
+from MyChannels.messages import Message
+from MyChannels.presence import HEARTBEAT_SECONDS, Names, Presence, Roster, said_of
+from MyChannels.room import Room
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from MyChannels.log import Appended
+    from MyChannels.room import Member
+
+logger = logging.getLogger(__name__)
+
+# The layer names the group of each event by this key: app/channel_layer.py.
+GROUP_KEY = "__asgi_group__"
+
+CHECK_SECONDS = 5.0  # between two looks at where a quiet room's log is
+PROBE_SECONDS = 10.0  # between two probes of the subscription
+PROBE_ANSWER_SECONDS = 5.0
+RELIEVE_SECONDS = 10.0
+# The core layer forgets a group's members after a day.
+RENEW_SECONDS = 3600.0
+# A room stays open so long after its last member, whose reconnecting then finds it.
+LINGER_SECONDS = 5.0
+# After a restart of Redis, until every process must have said what it has seen.
+SETTLE_SECONDS = 0.5
+RETRY_SECONDS = 0.25
+MOST_UNSENT = 10_000  # events; what is dropped is in the log
+
+# What a channel layer raises when Redis is away.
+LAYER_FAULTS = (RedisError, OSError, TimeoutError)
+
+
+class Hub:
+    """What the rooms of one event loop share. `Hub.current()` is the running loop's."""
+
+    _hubs: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, Hub]] = WeakKeyDictionary()
+
+    @classmethod
+    def current(cls) -> Hub:
+        """The running loop's hub, started when first asked for."""
+        loop = asyncio.get_running_loop()
+        if loop not in cls._hubs:
+            cls._hubs[loop] = cls(get_channel_layer())
+        return cls._hubs[loop]
+
+    def __init__(self, layer: Any) -> None:
+        if not getattr(layer, "names_groups", False):
+            raise ImproperlyConfigured(
+                f"CHANNEL_LAYERS: expected a layer that names the group of each event, as those of "
+                f"app/channel_layer.py do; received {type(layer).__name__}"
+            )
+        self.process = f"{socket.gethostname()}-{secrets.token_hex(4)}"
+        self.worker = socket.gethostname()
+        self.layer = layer
+        self.rooms: dict[str, Room] = {}
+        self._log, roster = self._storage()
+        self.presence = Presence(
+            self.process, roster, announce=self._announce, tell=self._tell_hubs, limit=settings.PRESENCE_LIMIT
+        )
+        self._opening: dict[str, asyncio.Task[None]] = {}
+        self._closing: dict[str, asyncio.Task[None]] = {}
+        self._unsent: deque[tuple[str, dict[str, Any]]] = deque()
+        self._something_unsent = asyncio.Event()
+        self._channel: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._probe = 0
+        self._probe_came = asyncio.Event()
+        self._handlers: dict[str, Callable[[dict[str, Any]], None]] = {
+            "chat_message": self._hear,
+            "hub.presence": self.presence.heard,
+            "hub.typing": self._hear_typing,
+            "hub.probe": self._hear_probe,
+        }
+        self._tasks = [
+            asyncio.get_running_loop().create_task(work)
+            for work in (
+                self._listen(),
+                self._send(),
+                self._often(0, self.presence.gather),
+                self._often(HEARTBEAT_SECONDS, self.presence.beat),
+                self._often(1, self._close_idle),
+                self._often(CHECK_SECONDS, self._check_quiet),
+                self._often(PROBE_SECONDS, self._check_subscription),
+                self._often(RENEW_SECONDS, self._renew),
+                self._often(RELIEVE_SECONDS, self._relieve),
+                self._watch_subscription(),
+            )
+        ]
+
+    def _storage(self) -> tuple[Log, Roster | None]:
+        length, seconds = settings.ROOM_LOG_LENGTH, settings.ROOM_LOG_SECONDS
+        if not settings.REDIS_URL:
+            return MemoryLog(length=length, seconds=seconds), None
+        connection = Connection(settings.REDIS_URL, settings.REDIS_PASSWORD, SCRIPTS, self._redis_restarted)
+        return StreamLog(connection, length=length, seconds=seconds), Roster(connection)
+
+    async def close(self) -> None:
+        """Leaves everything; for the end of the process, and of a test."""
+        self._hubs.pop(asyncio.get_running_loop(), None)
+        for task in [*self._tasks, *self._opening.values(), *self._closing.values()]:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(Unavailable):
+            await self.presence.end()
+        await self._log.close()
+
+    # ── What consumers ask ─────────────────────────────────────────────────────────────────────
+
+    async def enter(self, name: str) -> Room:
+        """The room, open; each `enter` needs its `leave`. Raises Unavailable."""
+        room = self.rooms.get(name)
+        if room is None:
+            room = self.rooms[name] = Room(name, self._log)
+        room.users += 1
+        try:
+            if not room.epoch:
+                if name not in self._opening:
+                    self._opening[name] = asyncio.get_running_loop().create_task(self._open(room))
+                    self._opening[name].add_done_callback(lambda task: task.cancelled() or task.exception())
+                await asyncio.shield(self._opening[name])
+        except BaseException:
+            self.leave(room)
+            raise
+        return room
+
+    def leave(self, room: Room) -> None:
+        """The room is closed some seconds after its last user has left."""
+        room.users -= 1
+        if room.users == 0:
+            room.idle_since = asyncio.get_running_loop().time()
+
+    async def say(self, room: Room, draft: Draft) -> Appended:
+        """Puts a message into the log; its members on every process hear it. Raises Unavailable, RefReused."""
+        appended = await self._log.append(room.name, draft, room.position)
+        if appended.publish:
+            metrics.APPENDED.inc()
+            message = Message(appended.offset, draft.sender, draft.text, appended.sent_at, user=draft.user)
+            room.hear(appended.epoch, message)  # members here need not wait for the echo
+            self._publish(room.group, message.event(appended.epoch))
+        elif appended.offset > room.offset:
+            room.repair()  # an attempt whose answer was lost: perhaps nobody has heard of it
+        return appended
+
+    async def history(self, room: Room, before: int | None, limit: int) -> list[Message]:
+        """Up to `limit` messages older than `before`, ascending. Raises Unavailable."""
+        return await self._log.before(room.name, before, limit)
+
+    def announce_sentence(self, room: Room, event: dict[str, Any]) -> None:
+        """Sends a documented sentence to the room's group, past the log."""
+        self._publish(room.group, event)
+
+    def type_in(self, room: Room, member: Member, name: str) -> None:
+        """Tells the others that `name` is typing."""
+        if self.presence.count(room.name) <= settings.PRESENCE_LIMIT:
+            room.tell({"type": "typing", "name": name}, but=[member])
+            self._tell_hubs({"type": "hub.typing", "process": self.process, "room": room.name, "name": name})
+
+    # ── Sending ────────────────────────────────────────────────────────────────────────────────
+
+    def _tell_hubs(self, event: dict[str, Any]) -> None:
+        self._publish(HUBS, event)
+
+    def _publish(self, group: str, event: dict[str, Any]) -> None:
+        if len(self._unsent) < MOST_UNSENT:
+            self._unsent.append((group, event))
+            self._something_unsent.set()
+
+    async def _send(self) -> None:
+        """Never sends anything twice: a publish that failed may have been delivered."""
+        while True:
+            await self._something_unsent.wait()
+            self._something_unsent.clear()
+            while self._unsent:
+                group, event = self._unsent.popleft()
+                try:
+                    async with asyncio.timeout(PROBE_ANSWER_SECONDS):
+                        await self.layer.group_send(group, event)
+                except LAYER_FAULTS as fault:
+                    logger.warning("an event to %s may not have been delivered: %s", group, fault)
+
+    # ── Receiving ──────────────────────────────────────────────────────────────────────────────
+
+    async def _listen(self) -> None:
+        # The pub/sub layer forgets a channel when the task that made it ends: so it is made here.
+        while not self._channel.done():
+            try:
+                channel = await self.layer.new_channel()
+                await self.layer.group_add(HUBS, channel)
+                self._channel.set_result(channel)
+            except LAYER_FAULTS as fault:
+                logger.warning("no channel yet: %s", fault)
+                await asyncio.sleep(RETRY_SECONDS)
+        while True:
+            try:
+                event = await self.layer.receive(channel)
+            except LAYER_FAULTS as fault:
+                logger.warning("cannot receive: %s", fault)
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            try:
+                self._handle(event)
+            except Exception:
+                logger.exception("an event could not be handled: %.200r", event)
+
+    def _handle(self, event: dict[str, Any]) -> None:
+        if handler := self._handlers.get(event.get("type", "")):
+            handler(event)
+        else:
+            metrics.UNKNOWN_EVENTS.inc()
+
+    def _hear(self, event: dict[str, Any]) -> None:
+        room = self.rooms.get(event[GROUP_KEY].removeprefix(room_group("")))
+        if room is None:
+            return
+        room.heard_at = asyncio.get_running_loop().time()
+        if message := Message.from_event(event):
+            room.hear(event["epoch"], message)
+        else:
+            room.notice(str(event["message"]), joined="joined" in event)
+
+    def _hear_typing(self, event: dict[str, Any]) -> None:
+        if event["process"] != self.process and (room := self.rooms.get(event["room"])):
+            room.tell({"type": "typing", "name": event["name"]})
+
+    def _hear_probe(self, event: dict[str, Any]) -> None:
+        if event["number"] == self._probe:
+            self._probe_came.set()
+
+    def _announce(self, name: str, came: Names, left: list[str], count: int) -> None:
+        """Presence tells who is new in a room and who is not there any more."""
+        room = self.rooms.get(name)
+        if room is None:
+            return
+        crowd = count > settings.PRESENCE_LIMIT
+        if left:
+            names, more = said_of(left, crowd)
+            room.tell({"type": "left", "names": names, "more": more, "members": count})
+        if came:
+            themselves = [member for member in room.members if member.key in came]
+            names, more = said_of(came.values(), crowd)
+            room.tell({"type": "joined", "names": names, "more": more, "members": count}, but=themselves)
+            for member in themselves:
+                if others := [name for key, name in came.items() if key != member.key]:
+                    names, more = said_of(others, crowd)
+                    room.tell_one(member, {"type": "joined", "names": names, "more": more, "members": count})
+
+    # ── Opening and closing rooms ──────────────────────────────────────────────────────────────
+
+    async def _open(self, room: Room) -> None:
+        try:
+            if closing := self._closing.get(room.name):
+                await asyncio.wait([closing])
+            channel = await asyncio.shield(self._channel)
+            await self.layer.group_add(room.group, channel)
+            await asyncio.gather(room.open(), self.presence.open(room.name))
+        except LAYER_FAULTS as fault:
+            raise Unavailable(f"room {room.name} cannot be opened: {fault}") from fault
+        finally:
+            del self._opening[room.name]
+
+    async def _close_idle(self) -> None:
+        oldest = asyncio.get_running_loop().time() - LINGER_SECONDS
+        for room in list(self.rooms.values()):
+            if room.users == 0 and room.idle_since < oldest and room.name not in self._opening:
+                del self.rooms[room.name]
+                self.presence.close(room.name)
+                self._closing[room.name] = asyncio.get_running_loop().create_task(self._close(room))
+        metrics.ROOMS.set(len(self.rooms))
+
+    async def _close(self, room: Room) -> None:
+        try:
+            await self.layer.group_discard(room.group, self._channel.result())
+        except LAYER_FAULTS as fault:
+            logger.info("could not leave %s: %s", room.group, fault)  # a lost connection has no subscriptions
+        finally:
+            del self._closing[room.name]
+
+    # ── What nobody tells ──────────────────────────────────────────────────────────────────────
+
+    async def _often(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await work()
+            except (Unavailable, *LAYER_FAULTS) as fault:
+                logger.info("%s: %s", work.__name__, fault)
+                await asyncio.sleep(RETRY_SECONDS)
+            except Exception:
+                logger.exception("%s failed", work.__name__)
+                await asyncio.sleep(1)
+
+    async def _check_quiet(self) -> None:
+        """A publish that was lost with nothing after it shows here only."""
+        quiet_since = asyncio.get_running_loop().time() - CHECK_SECONDS
+        await self._check([room for room in self.rooms.values() if room.epoch and room.heard_at < quiet_since])
+
+    async def _check(self, rooms: list[Room]) -> None:
+        pages = await self._log.positions({room.name: room.position for room in rooms})
+        for room in rooms:
+            room.check(pages[room.name])
+
+    async def _check_subscription(self) -> None:
+        """A half-open subscription: Redis answers, nothing arrives."""
+        if not self._channel.done() or await self._probed():
+            return
+        resubscribe = getattr(self.layer, "resubscribe", None)
+        if resubscribe:
+            logger.warning("nothing arrives by the subscription: it is made anew")
+            await resubscribe()
+
+    async def _probed(self) -> bool:
+        self._probe += 1
+        self._probe_came.clear()
+        await self.layer.send(self._channel.result(), {"type": "hub.probe", "number": self._probe})
+        try:
+            async with asyncio.timeout(PROBE_ANSWER_SECONDS):
+                await self._probe_came.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _watch_subscription(self) -> None:
+        """What was published while there was no subscription is read, all rooms at once."""
+        await asyncio.shield(self._channel)
+        event: asyncio.Event | None = getattr(self.layer, "resubscribed", None)
+        while event:  # only pub/sub has a subscription
+            await event.wait()
+            event.clear()
+            metrics.RESUBSCRIBED.inc()
+            await self._until_done(self._catch_up)
+
+    async def _catch_up(self) -> None:
+        # The probe's arrival says that Redis has taken the SUBSCRIBE of all groups.
+        await self._probed()
+        await self._check([room for room in self.rooms.values() if room.epoch])
+
+    async def _renew(self) -> None:
+        channel = self._channel.result()
+        for group in [HUBS, *(room.group for room in self.rooms.values() if room.epoch)]:
+            await self.layer.group_add(group, channel)
+
+    async def _relieve(self) -> None:
+        if not isinstance(self._log, StreamLog):
+            return
+        if dropped := await self._log.relieve():
+            metrics.DROPPED_LOGS.inc(len(dropped))
+            logger.warning("Redis is nearly full: dropped the logs of %d idle rooms: %s", len(dropped), dropped[:20])
+        await self._log.forget()
+
+    def _redis_restarted(self) -> None:
+        self._tasks.append(asyncio.get_running_loop().create_task(self._until_done(self._settle)))
+
+    async def _settle(self) -> None:
+        """Nothing is appended until each process has said what it has seen: Redis may know less."""
+        logger.warning("Redis was restarted")
+        await self._check([room for room in self.rooms.values() if room.epoch])
+        await asyncio.sleep(SETTLE_SECONDS)
+        self._log.release()
+
+    async def _until_done(self, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await work()
+                return
+            except (Unavailable, *LAYER_FAULTS) as fault:
+                logger.info("%s: %s", work.__name__, fault)
+                await asyncio.sleep(RETRY_SECONDS)

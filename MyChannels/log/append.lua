@@ -1,0 +1,48 @@
+-- One message into the log, once.
+--
+-- ARGV  room; sender, text, user (1 or 0); idempotency key, digest of the text; bounds: entries,
+--       seconds; seconds for which an idempotency key is known at least
+-- Returns epoch, offset, time, and 1 for new, 0 for known already, -1 for known with another text.
+local room, sender, text, user, ref, digest = unpack(ARGV, 7, 12)
+local length, seconds, ref_seconds = tonumber(ARGV[13]), tonumber(ARGV[14]), tonumber(ARGV[15])
+local TRIMMED_AT_ONCE = 100 -- bounds what one append may cost after a bound was lowered
+
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+local function known(value) return value:match('^(%d+) (%d+) (.+)$') end
+
+local first = redis.call('HGET', refs, ref)
+if first then
+    local known_offset, known_time, known_digest = known(first)
+    return {epoch, tonumber(known_offset), tonumber(known_time), known_digest == digest and 0 or -1}
+end
+
+offset = offset + 1
+redis.call('XADD', log, digits(offset) .. '-0', 'sender', sender, 'text', text, 'time', digits(now), 'user', user)
+redis.call('HSET', meta, 'offset', digits(offset))
+redis.call('HSET', refs, ref, digits(offset) .. ' ' .. digits(now) .. ' ' .. digest)
+redis.call('RPUSH', order, ref)
+redis.call('ZADD', rooms, digits(now), room)
+
+redis.call('XTRIM', log, 'MAXLEN', length)
+local oldest
+for _ = 1, TRIMMED_AT_ONCE do
+    oldest = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
+    if tonumber(field(oldest, 'time')) >= now - seconds * 1000 then break end
+    redis.call('XDEL', log, oldest[1])
+end
+local oldest_offset = tonumber(oldest[1]:match('^%d+'))
+for _ = 1, TRIMMED_AT_ONCE do
+    local oldest_ref = redis.call('LINDEX', order, 0)
+    local ref_offset, ref_time = known(redis.call('HGET', refs, oldest_ref))
+    if tonumber(ref_offset) >= oldest_offset or tonumber(ref_time) > now - ref_seconds * 1000 then break end
+    redis.call('HDEL', refs, oldest_ref)
+    redis.call('LPOP', order)
+end
+
+redis.call('PEXPIRE', log, seconds * 1000)
+for _, key in ipairs({meta, refs, order}) do
+    redis.call('PEXPIRE', key, math.max(seconds, ref_seconds) * 1000)
+end
+return {epoch, offset, now, 1}

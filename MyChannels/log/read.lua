@@ -1,0 +1,12 @@
+-- The messages after an offset, oldest first.
+--
+-- ARGV  the offset, or -1 for where the caller is, or where the epoch began that it does not know; most entries
+-- Returns epoch, the offset after which it began, the newest offset, entries.
+local after, most = tonumber(ARGV[7]), tonumber(ARGV[8])
+if after < 0 then after = seen_epoch == epoch and seen_offset or base end
+
+local entries = {}
+if most > 0 and offset > after then
+    entries = redis.call('XRANGE', log, digits(after + 1) .. '-0', '+', 'COUNT', most)
+end
+return {epoch, base, offset, entries}

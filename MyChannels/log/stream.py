@@ -1,0 +1,161 @@
+"""The room log in Redis: one stream per room, whose entries are numbered by their offsets."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from redis.exceptions import ResponseError
+
+from MyChannels.connection import GENERATION
+from MyChannels.groups import ROOMS_KEY, log_keys
+from MyChannels.log import (
+    KEEP_EMPTY_SECONDS,
+    NOTHING_SEEN,
+    REF_SECONDS,
+    Appended,
+    Draft,
+    Page,
+    Position,
+    RefReused,
+    Unavailable,
+)
+from MyChannels.messages import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from MyChannels.connection import Connection, Part
+
+logger = logging.getLogger(__name__)
+
+# Above this part of maxmemory the idlest rooms' logs go: Redis refuses writes at the whole of it,
+# and connections' buffers count as well.
+FULL = 0.8
+DROPPED_AT_ONCE = 10
+
+_HERE = Path(__file__).parent
+_POSITION = (_HERE / "position.lua").read_text()
+APPEND = _POSITION + (_HERE / "append.lua").read_text()
+READ = _POSITION + (_HERE / "read.lua").read_text()
+SCRIPTS = [APPEND, READ]
+_APPEND_SHA, _READ_SHA = (hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest() for script in SCRIPTS)
+
+
+class StreamLog:
+    """A log on `connection`, bounded to `length` messages and `seconds` of age per room."""
+
+    def __init__(self, connection: Connection, *, length: int, seconds: int) -> None:
+        self.connection = connection
+        self.length = length
+        self.seconds = seconds
+
+    async def append(self, room: str, draft: Draft, seen: Position = NOTHING_SEEN) -> Appended:
+        answer = await self._run(
+            _APPEND_SHA,
+            room,
+            seen._replace(sent_at=0),  # only reading is worth that look
+            room,
+            draft.sender,
+            draft.text,
+            int(draft.user),
+            hashlib.blake2b(draft.ref.encode(), digest_size=12).hexdigest(),
+            hashlib.blake2b(draft.text.encode(), digest_size=8).hexdigest(),
+            self.length,
+            self.seconds,
+            REF_SECONDS,
+            held=True,
+        )
+        epoch, offset, sent_at, first = answer
+        if first < 0:
+            raise RefReused("expected a new ref for another text, received one that is taken")
+        return Appended(epoch.decode(), offset, sent_at, bool(first))
+
+    async def read(
+        self, room: str, seen: Position = NOTHING_SEEN, *, after: int | None = None, limit: int = 500
+    ) -> Page:
+        # Those who have seen something go first after a restart: they know whether anything is lost.
+        held = not seen.epoch
+        answer = await self._run(_READ_SHA, room, seen, -1 if after is None else after, limit, held=held)
+        epoch, base, offset, entries = answer
+        return Page(epoch.decode(), base, offset, [_message(*entry) for entry in entries])
+
+    async def positions(self, seen: Mapping[str, Position]) -> dict[str, Page]:
+        pages = await asyncio.gather(*(self.read(room, position, limit=0) for room, position in seen.items()))
+        return dict(zip(seen, pages, strict=True))
+
+    async def before(self, room: str, before: int | None, limit: int) -> list[Message]:
+        newest = "+" if before is None else f"{before - 1}-0"
+        if before is not None and before <= 1:
+            return []
+        entries = await self._ask("XREVRANGE", log_keys(room)[1], newest, "-", "COUNT", limit)
+        return [_message(*entry) for entry in reversed(entries)]
+
+    async def relieve(self) -> list[str]:
+        """Drops the idlest rooms' logs until Redis has room again; returns their names."""
+        dropped: list[str] = []
+        while await self._fullness() > FULL:
+            rooms = (await self._ask("ZPOPMIN", ROOMS_KEY, DROPPED_AT_ONCE))[::2]
+            if not rooms:
+                break
+            names = [room.decode() for room in rooms]
+            await self._ask("UNLINK", *(key for name in names for key in log_keys(name)))
+            dropped += names
+        return dropped
+
+    async def forget(self) -> None:
+        """Takes those off the list of rooms whose logs have expired."""
+        clock = await self._ask("TIME")
+        oldest = (int(clock[0]) - max(self.seconds, REF_SECONDS)) * 1000
+        await self._ask("ZREMRANGEBYSCORE", ROOMS_KEY, "-inf", oldest)
+
+    def release(self) -> None:
+        self.connection.release()
+
+    async def close(self) -> None:
+        await self.connection.close()
+
+    async def _fullness(self) -> float:
+        """The part of maxmemory that is used; 0 where there is no bound."""
+        lines = (await self._ask("INFO", "memory")).decode().splitlines()
+        values = dict(line.split(":", 1) for line in lines if ":" in line)
+        most = int(values["maxmemory"])
+        return int(values["used_memory"]) / most if most else 0
+
+    async def _run(self, sha: str, room: str, seen: Position, *arguments: str | int, held: bool = False) -> Any:
+        return await self._ask(
+            "EVALSHA",
+            sha,
+            5,
+            *log_keys(room),
+            ROOMS_KEY,
+            GENERATION,
+            secrets.token_urlsafe(9),
+            KEEP_EMPTY_SECONDS * 1000,
+            *seen,
+            *arguments,
+            held=held,
+        )
+
+    async def _ask(self, *command: Part, held: bool = False) -> Any:
+        try:
+            return await self.connection.ask(*command, held=held)
+        except ResponseError as error:
+            # Out of memory, a full disk, a replica: nothing that the sender could mend.
+            logger.error("Redis refused %s: %s", command[0], error)
+            raise Unavailable(f"Redis refused: {error}") from error
+
+
+def _message(entry_id: bytes, fields: list[bytes]) -> Message:
+    values = dict(zip(fields[::2], fields[1::2], strict=True))
+    return Message(
+        int(entry_id.partition(b"-")[0]),
+        values[b"sender"].decode(),
+        values[b"text"].decode(),
+        int(values[b"time"]),
+        user=values[b"user"] == b"1",
+    )

@@ -1,0 +1,314 @@
+"""Who is in which room, on all processes together.
+
+Each process keeps the list of its own members in Redis under its own name, with an expiry that it
+puts off while it lives, and tells the others of changes. A process that dies so takes its members with
+it, and what is written is counted in processes, not in members.
+
+https://centrifugal.dev/docs/server/presence keeps an entry per member and refreshes each of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from MyChannels.groups import PROCESSES_KEY, process_key
+from MyChannels.messages import MOST_NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from MyChannels.connection import Connection
+
+HEARTBEAT_SECONDS = 5.0
+ALIVE_SECONDS = 15  # without a heartbeat
+GATHER_SECONDS = 0.2  # changes within are told together
+# Who comes back within this time was never away: a reconnecting client, a reloaded page.
+GRACE_SECONDS = 2.0
+CROWD_SECONDS = 1.0  # between two announcements in a room above the limit
+
+# Members by a key of their own, since names may repeat.
+Names = dict[str, str]
+
+
+class Roster:
+    """The processes' lists in Redis."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._ask = connection.ask
+
+    async def save(self, process: str, version: int, rooms: Mapping[str, Names]) -> None:
+        """Replaces these rooms' members of `process`, and says that it lives."""
+        key = process_key(process)
+        empty = [room for room, names in rooms.items() if not names]
+        # One HSET: a reader sees a version with exactly its members.
+        lists = [part for room, names in rooms.items() for part in (room, json.dumps(names))]
+        alive_until = int(time.time() + ALIVE_SECONDS)
+        await asyncio.gather(
+            self._ask("HSET", key, "", version, *lists),
+            *(
+                [self._ask("HDEL", key, *empty)]
+                if (empty := [room for room, names in rooms.items() if not names])
+                else []
+            ),
+            self._ask("EXPIRE", key, ALIVE_SECONDS),
+            self._ask("ZADD", PROCESSES_KEY, alive_until, process),
+            self._ask("EXPIRE", PROCESSES_KEY, ALIVE_SECONDS),
+        )
+
+    async def load(self, process: str, rooms: Iterable[str]) -> tuple[int, dict[str, Names]]:
+        """The version of a process' lists, 0 if it has none, and its members of these rooms."""
+        rooms = list(rooms)
+        version, *lists = await self._ask("HMGET", process_key(process), "", *rooms)
+        return int(version or 0), {room: json.loads(names or "{}") for room, names in zip(rooms, lists, strict=True)}
+
+    async def alive(self) -> set[str]:
+        """The processes that have said so lately."""
+        found = await self._ask("ZRANGE", PROCESSES_KEY, int(time.time()), "+inf", "BYSCORE")
+        return {process.decode() for process in found}
+
+    async def remove(self, process: str) -> None:
+        """Takes a process and its members off."""
+        await asyncio.gather(self._ask("UNLINK", process_key(process)), self._ask("ZREM", PROCESSES_KEY, process))
+
+
+@dataclass
+class People:
+    """The members of one room. `shown` is what its members have been told, or are told next."""
+
+    local: dict[str, tuple[str, int]] = field(default_factory=dict)  # name, sockets
+    remote: dict[str, Names] = field(default_factory=dict)  # by process
+    shown: Names = field(default_factory=dict)
+    came: Names = field(default_factory=dict)
+    leaving: dict[str, float] = field(default_factory=dict)  # since when
+    changed: set[str] = field(default_factory=set)  # local keys, not yet told to the others
+    told_at: float = 0.0
+    closed: bool = False  # forgotten as soon as the other processes know that all have left
+
+    def here(self, key: str) -> bool:
+        return key in self.local or any(key in names for names in self.remote.values())
+
+
+class Presence:
+    """The members of the rooms that this process serves."""
+
+    def __init__(
+        self,
+        process: str,
+        roster: Roster | None,
+        *,
+        announce: Callable[[str, Names, list[str], int], None],
+        tell: Callable[[dict[str, Any]], None],
+        limit: int,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.process = process
+        self.limit = limit
+        self._roster = roster
+        self._announce = announce
+        self._tell = tell
+        self._now = now
+        self._rooms: dict[str, People] = {}
+        self._peers: dict[str, int] = {}  # processes, with the version of their lists that is known here
+        self._version = 0
+        self._something = asyncio.Event()
+
+    # ── What the hub asks ──────────────────────────────────────────────────────────────────────
+
+    async def open(self, room: str) -> None:
+        """Begins to know who is in a room. Raises Unavailable."""
+        people = self._rooms.setdefault(room, People())
+        people.closed = False
+        if self._roster is None:
+            return
+        for process in list(self._peers):
+            _, lists = await self._roster.load(process, [room])
+            people.remote[process] = lists[room]
+            people.shown |= lists[room]
+
+    def close(self, room: str) -> None:
+        """Nobody here is in the room any longer."""
+        if people := self._rooms.get(room):
+            people.closed = True
+        self._something.set()
+
+    def enter(self, room: str, key: str, name: str) -> None:
+        people = self._rooms.setdefault(room, People())
+        _, sockets = people.local.get(key, (name, 0))
+        people.local[key] = (name, sockets + 1)
+        if sockets == 0:
+            people.changed.add(key)
+        self._came(people, key, name)
+
+    def leave(self, room: str, key: str) -> None:
+        people = self._rooms[room]
+        name, sockets = people.local.pop(key)
+        if sockets > 1:
+            people.local[key] = (name, sockets - 1)
+            return
+        people.changed.add(key)
+        self._went(people, key)
+
+    def count(self, room: str) -> int:
+        people = self._rooms.get(room)
+        return len(people.shown) if people else 0
+
+    def names(self, room: str) -> list[str]:
+        people = self._rooms.get(room)
+        return sorted(people.shown.values()) if people else []
+
+    def heard(self, event: Mapping[str, Any]) -> None:
+        """What another process tells of its members."""
+        process, version = event["process"], event["version"]
+        if process == self.process:
+            return
+        known = self._peers.get(process, -1)
+        if version <= known:
+            return
+        if "rooms" not in event or version > known + 1:
+            self._peers[process] = -1  # something was missed: its lists are read
+            self._something.set()
+            return
+        self._peers[process] = version
+        for room, (came, went) in event["rooms"].items():
+            if people := self._rooms.get(room):
+                names = people.remote.setdefault(process, {})
+                names |= came
+                for key, name in came.items():
+                    self._came(people, key, name)
+                for key in went:
+                    if names.pop(key, None) is not None:
+                        self._went(people, key)
+
+    # ── What happens by itself ─────────────────────────────────────────────────────────────────
+
+    async def beat(self) -> None:
+        """One heartbeat: says that this process lives, and looks who else does. Raises Unavailable."""
+        if self._roster is None:
+            return
+        await self._roster.save(self.process, self._version, {})
+        self._tell({"type": "hub.presence", "process": self.process, "version": self._version})
+        alive = await self._roster.alive() - {self.process}
+        for process in self._peers.keys() - alive:
+            self._gone(process)
+        for process in alive:
+            if self._peers.get(process, -1) < 0:
+                await self._read(process)
+
+    async def gather(self) -> None:
+        """Waits for changes, then tells the other processes and the rooms. Raises Unavailable."""
+        await self._something.wait()
+        await asyncio.sleep(GATHER_SECONDS)
+        self._something.clear()
+        try:
+            await self._tell_processes()
+            if any(known < 0 for known in self._peers.values()):
+                await self.beat()
+        finally:
+            self._tell_rooms()
+
+    async def end(self) -> None:
+        """Takes this process' members off at once."""
+        if self._roster:
+            await self._roster.remove(self.process)
+
+    # ── How ────────────────────────────────────────────────────────────────────────────────────
+
+    def _came(self, people: People, key: str, name: str) -> None:
+        people.leaving.pop(key, None)
+        if key not in people.shown:
+            people.shown[key] = name
+            people.came[key] = name
+        self._something.set()
+
+    def _went(self, people: People, key: str) -> None:
+        if not people.here(key):
+            people.leaving[key] = self._now()
+        self._something.set()
+
+    def _changed_rooms(self) -> list[tuple[str, People]]:
+        return [(room, people) for room, people in self._rooms.items() if people.changed]
+
+    async def _tell_processes(self) -> None:
+        changed = self._changed_rooms()
+        if not changed or self._roster is None:
+            for _, people in changed:
+                people.changed.clear()
+            return
+        self._version += 1
+        differences = {room: _difference(people) for room, people in changed}
+        lists = {room: _names(people) for room, people in changed}
+        event = {"type": "hub.presence", "process": self.process, "version": self._version, "rooms": differences}
+        told = {room: people.changed for room, people in changed}
+        for _, people in changed:
+            people.changed = set()
+        try:
+            await self._roster.save(self.process, self._version, lists)
+        except BaseException:
+            for room, people in changed:
+                people.changed |= told[room]
+            self._something.set()
+            raise
+        self._tell(event)
+
+    def _tell_rooms(self) -> None:
+        now = self._now()
+        for room, people in list(self._rooms.items()):
+            if people.closed and not people.changed:
+                del self._rooms[room]
+                continue
+            if not people.came and not people.leaving:
+                continue
+            crowd = len(people.shown) > self.limit
+            if crowd and now - people.told_at < CROWD_SECONDS:
+                self._something.set()
+                continue
+            left = []
+            for key in [key for key, since in people.leaving.items() if now - since >= GRACE_SECONDS]:
+                del people.leaving[key]
+                name = people.shown.pop(key, None)
+                if name is not None and people.came.pop(key, None) is None:
+                    left.append(name)
+            came, people.came = people.came, {}
+            if people.leaving:
+                self._something.set()
+            if came or left:
+                people.told_at = now
+                self._announce(room, came, left, len(people.shown))
+
+    async def _read(self, process: str) -> None:
+        assert self._roster is not None  # noqa: S101  # for mypy
+        version, lists = await self._roster.load(process, self._rooms)
+        self._peers[process] = version
+        for room, names in lists.items():
+            if people := self._rooms.get(room):
+                before = people.remote.get(process, {})
+                people.remote[process] = names
+                for key, name in names.items():
+                    self._came(people, key, name)
+                for key in before.keys() - names.keys():
+                    self._went(people, key)
+
+    def _gone(self, process: str) -> None:
+        del self._peers[process]
+        for people in self._rooms.values():
+            for key in people.remote.pop(process, {}):
+                self._went(people, key)
+
+
+def _names(people: People) -> Names:
+    return {key: name for key, (name, _) in people.local.items()}
+
+
+def _difference(people: People) -> tuple[Names, list[str]]:
+    came = {key: people.local[key][0] for key in people.changed if key in people.local}
+    return came, [key for key in people.changed if key not in people.local]
+
+
+def said_of(names: Iterable[str], crowd: bool) -> tuple[list[str], int]:
+    """The names that are told, and how many more there are."""
+    names = list(names)
+    return ([], len(names)) if crowd else (names[:MOST_NAMES], len(names[MOST_NAMES:]))

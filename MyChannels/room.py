@@ -1,0 +1,261 @@
+"""One room as one process serves it: its members here, and how far they have heard."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, Any, Protocol
+
+from MyChannels import metrics
+from MyChannels.groups import room_group
+from MyChannels.log import NOTHING_SEEN, Page, Position, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from MyChannels.formats import Format
+    from MyChannels.log import Log
+    from MyChannels.messages import Message, ServerObject
+
+logger = logging.getLogger(__name__)
+
+# Two processes' publishes may overtake each other between append and publish.
+OVERTAKEN_SECONDS = 0.05
+READ_AT_ONCE = 500  # messages
+# The newest messages are kept here, so that a thousand who come back cost Redis one read.
+KEPT_MESSAGES = 1000
+KEPT_CHARACTERS = 256 * 1024
+# Read beyond what was asked for: those who come back at once have not all heard equally much.
+LOOK_BACK = 256
+
+
+class Member(Protocol):
+    """Somebody in a room, who hears in one format."""
+
+    format: Format
+    key: str  # the same for all sockets of one client
+    write: Callable[[Any], None]
+
+    def begin_anew(self) -> None:
+        """Messages may be missing between those heard and those that follow."""
+
+
+class Room:
+    """`epoch` and `offset` say what the members here have heard; `sent_at` is that message's."""
+
+    def __init__(self, name: str, log: Log) -> None:
+        self.name = name
+        self.group = room_group(name)
+        self.epoch = ""  # until the room is open
+        self.offset = 0
+        self.sent_at = 0
+        self.users = 0  # who has entered and not left; those who have heard everything are members
+        self.idle_since = 0.0
+        self.heard_at = 0.0
+        self._log = log
+        self._members: dict[Format, dict[Member, Callable[[Any], None]]] = {}
+        self._kept: deque[Message] = deque()
+        self._kept_characters = 0
+        self._early: dict[int, tuple[str, Message]] = {}  # by offset: arrived before its turn
+        self._overtaken: asyncio.TimerHandle | None = None
+        self._repairing: asyncio.Task[None] | None = None
+        self._looking_back = asyncio.Lock()
+
+    @property
+    def position(self) -> Position:
+        return Position(self.epoch, self.offset, self.sent_at)
+
+    # ── Members ────────────────────────────────────────────────────────────────────────────────
+
+    def add(self, member: Member) -> None:
+        """From now on the member hears whatever follows `offset`."""
+        self._members.setdefault(member.format, {})[member] = member.write
+
+    def remove(self, member: Member) -> None:
+        if members := self._members.get(member.format):
+            members.pop(member, None)
+            if not members:
+                del self._members[member.format]
+
+    # ── The hot path: one call per message and process, one `write` per member ─────────────────
+
+    def hear(self, epoch: str, message: Message) -> None:
+        """A message of the log, from wherever it came, once or several times, in whatever order."""
+        if epoch != self.epoch:
+            self._hear_of_another_epoch(epoch, message)
+            return
+        ahead = message.offset - self.offset
+        if ahead == 1:
+            self._pass_on(message)
+            if self._early:
+                self._catch_up_with_early()
+        elif ahead > 1:
+            self._wait_for_overtaken(epoch, message)
+
+    def _pass_on(self, message: Message) -> None:
+        self.offset = message.offset
+        self.sent_at = message.sent_at
+        self._keep(message)
+        for kind, members in self._members.items():
+            payload = kind.message(message)
+            for write in members.values():
+                write(payload)
+            metrics.DELIVERED.inc(len(members))
+
+    # ── What everybody is told besides ─────────────────────────────────────────────────────────
+
+    def notice(self, sentence: str, *, joined: bool) -> None:
+        """What other code sent to the group without the log: at most once, in no order."""
+        for kind, members in self._members.items():
+            if (payload := kind.notice(sentence, joined=joined)) is not None:
+                for write in members.values():
+                    write(payload)
+
+    def tell(self, content: ServerObject, *, but: Collection[Member] = ()) -> None:
+        """What is not a message."""
+        for kind, members in self._members.items():
+            if (payload := kind.other(content)) is not None:
+                for member, write in members.items():
+                    if member not in but:
+                        write(payload)
+
+    def tell_one(self, member: Member, content: ServerObject) -> None:
+        if (payload := member.format.other(content)) is not None:
+            member.write(payload)
+
+    @property
+    def members(self) -> list[Member]:
+        return [member for members in self._members.values() for member in members]
+
+    # ── Before its turn, or never arrived ──────────────────────────────────────────────────────
+
+    def _hear_of_another_epoch(self, epoch: str, message: Message) -> None:
+        if self.epoch:
+            self.repair()
+        else:
+            self._early[message.offset] = (epoch, message)
+
+    def _wait_for_overtaken(self, epoch: str, message: Message) -> None:
+        if len(self._early) < READ_AT_ONCE:  # otherwise the log has them all the same
+            self._early[message.offset] = (epoch, message)
+        if self._overtaken is None:
+            self._overtaken = asyncio.get_running_loop().call_later(OVERTAKEN_SECONDS, self._overtaken_is_lost)
+
+    def _overtaken_is_lost(self) -> None:
+        self._overtaken = None
+        if self._early:
+            self.repair()
+
+    def _catch_up_with_early(self) -> None:
+        while (found := self._early.pop(self.offset + 1, None)) and found[0] == self.epoch:
+            self._pass_on(found[1])
+        self._early = {offset: found for offset, found in self._early.items() if offset > self.offset}
+
+    # ── Reading the log ────────────────────────────────────────────────────────────────────────
+
+    async def open(self) -> None:
+        """Finds out where the room is; called when the subscription has been confirmed. Raises Unavailable."""
+        page = await self._log.read(self.name, NOTHING_SEEN, limit=0)
+        self.epoch, self.offset = page.epoch, page.offset
+        self._early = {offset: found for offset, found in self._early.items() if found[0] == self.epoch}
+        self._catch_up_with_early()
+        if self._early:
+            self.repair()
+
+    def check(self, page: Page) -> None:
+        """Compares with what the log says of itself."""
+        if (page.epoch, page.offset) != (self.epoch, self.offset) and (
+            page.epoch != self.epoch or page.offset > self.offset
+        ):
+            self.repair()
+
+    def repair(self) -> asyncio.Task[None]:
+        """Reads what is missing, once for all members however many ask."""
+        if self._repairing is None or self._repairing.done():
+            self._repairing = asyncio.get_running_loop().create_task(self._repair())
+        return self._repairing
+
+    async def _repair(self) -> None:
+        metrics.REPAIRS.inc()
+        try:
+            while True:
+                page = await self._log.read(self.name, self.position, limit=READ_AT_ONCE)
+                self._mend(page)
+                if self.offset >= page.offset or not page.messages:
+                    return
+        except Unavailable as fault:
+            logger.info("room %s: what is missing cannot be read yet: %s", self.name, fault)
+
+    def _mend(self, page: Page) -> None:
+        first = page.messages[0].offset if page.messages else page.offset + 1
+        if page.epoch != self.epoch or (first > self.offset + 1 and page.offset > self.offset):
+            self._begin(page.epoch, first - 1)
+        for message in page.messages:
+            self.hear(page.epoch, message)
+
+    def _begin(self, epoch: str, offset: int) -> None:
+        metrics.LOST.inc()
+        logger.warning(
+            "room %s: members may have missed messages: they had heard %s:%d, the log goes on at %s:%d",
+            self.name,
+            self.epoch,
+            self.offset,
+            epoch,
+            offset,
+        )
+        self.epoch, self.offset, self.sent_at = epoch, offset, 0
+        self._kept.clear()
+        self._kept_characters = 0
+        self._early = {offset: found for offset, found in self._early.items() if found[0] == epoch}
+        for member in self.members:
+            member.begin_anew()
+
+    async def reaches(self, epoch: str, offset: int) -> bool:
+        """Whether every message after `offset` can still be had. Raises Unavailable."""
+        if epoch != self.epoch or offset > self.offset:  # another process may have been quicker
+            page = await self._log.read(self.name, self.position, limit=0)
+            if epoch != page.epoch or offset > page.offset:
+                return False
+            await asyncio.shield(self.repair())
+            if epoch != self.epoch or offset > self.offset:
+                raise Unavailable(f"room {self.name} could not be read up to {epoch}:{offset}")
+        return offset == self.offset or bool(await self.after(offset, 1))
+
+    async def after(self, offset: int, limit: int) -> list[Message]:
+        """Up to `limit` messages after `offset`, as far as members have heard; empty if the first of them is
+        not in the log any more. Raises Unavailable."""
+        if not self._keeps(offset) and self.offset - offset <= KEPT_MESSAGES:
+            await self._look_back(offset)
+        if not self._keeps(offset):
+            page = await self._log.read(self.name, self.position, after=offset, limit=limit)
+            if page.epoch != self.epoch or not page.messages or page.messages[0].offset != offset + 1:
+                return []
+            return [message for message in page.messages if message.offset <= self.offset]
+        begin = offset + 1 - self._kept[0].offset
+        return [self._kept[i] for i in range(begin, min(begin + limit, len(self._kept)))]
+
+    def _keeps(self, offset: int) -> bool:
+        return bool(self._kept) and self._kept[0].offset <= offset + 1
+
+    async def _look_back(self, offset: int) -> None:
+        async with self._looking_back:
+            if self._keeps(offset):
+                return  # somebody else has looked
+            epoch, newest = self.epoch, self.offset
+            begin = max(offset - LOOK_BACK, 0)
+            first = self._kept[0].offset if self._kept else newest + 1
+            page = await self._log.read(self.name, self.position, after=begin, limit=first - 1 - begin)
+            if page.epoch != epoch or self.epoch != epoch:
+                return
+            first = self._kept[0].offset if self._kept else self.offset + 1
+            older = [message for message in page.messages if message.offset < first]
+            if older and older[-1].offset == first - 1 and len(older) == first - older[0].offset:
+                self._kept.extendleft(reversed(older))
+                self._kept_characters += sum(len(message.text) for message in older)
+
+    def _keep(self, message: Message) -> None:
+        self._kept.append(message)
+        self._kept_characters += len(message.text)
+        while len(self._kept) > KEPT_MESSAGES or self._kept_characters > KEPT_CHARACTERS:
+            self._kept_characters -= len(self._kept.popleft().text)

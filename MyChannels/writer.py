@@ -1,0 +1,102 @@
+"""Bytes to sockets: the same to many, never waiting, bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections import deque
+from typing import TYPE_CHECKING, Any, Protocol
+
+from MyChannels import metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+# The extension that our servers offer in a scope: {"write": …, "unsent": …, "drained": …}.
+FANOUT = "channels.fanout"
+# As much as app/servers/daphne.py holds for a peer that does not read.
+OUTGOING_BYTES = 2**20
+TOO_SLOW = 4408
+
+
+def frame(text: str) -> bytes:
+    """A finished text frame as a server sends it: final, unmasked (RFC 6455, 5.2)."""
+    payload = text.encode()
+    length = len(payload)
+    if length < 126:
+        return struct.pack("!BB", 0x81, length) + payload
+    if length < 2**16:
+        return struct.pack("!BBH", 0x81, 126, length) + payload
+    return struct.pack("!BBQ", 0x81, 127, length) + payload
+
+
+class Writer(Protocol):
+    """One connection's outgoing side. `pack` makes of a text what `write` takes, once for many connections."""
+
+    pack: Callable[[str], Any]
+    write: Callable[[Any], None]
+
+    async def drained(self) -> None:
+        """Returns when little or nothing waits, or when the connection is gone."""
+
+    def close(self) -> None:
+        """Nothing more is written: the consumer has ended."""
+
+
+class FrameWriter:
+    """For a server that takes finished frames and bounds what waits itself."""
+
+    pack = staticmethod(frame)
+
+    def __init__(self, fanout: Mapping[str, Any]) -> None:
+        self.write = fanout["write"]
+        self._drained = fanout["drained"]
+
+    async def drained(self) -> None:
+        await self._drained()
+
+    def close(self) -> None:
+        pass  # the server knows when its connection ends
+
+
+class SendWriter:
+    """For every other server: ASGI's `send`, one message after the other, by a task while there are any."""
+
+    pack = staticmethod(str)
+
+    def __init__(self, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
+        self._send = send
+        self._waiting: deque[str] = deque()
+        self._bytes = 0
+        self._sending: asyncio.Task[None] | None = None
+        self._closed = False
+
+    def write(self, text: str) -> None:
+        if self._closed:
+            return
+        self._waiting.append(text)
+        self._bytes += len(text)
+        if self._bytes > OUTGOING_BYTES and len(self._waiting) > 1:
+            self._closed = True
+            self._waiting.clear()
+            metrics.SLOW.inc()
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.get_running_loop().create_task(self._send_all())
+
+    async def drained(self) -> None:
+        if self._sending:
+            await asyncio.wait([self._sending])
+
+    def close(self) -> None:
+        self._closed = True
+        self._waiting.clear()
+        if self._sending:
+            self._sending.cancel()
+
+    async def _send_all(self) -> None:
+        while self._waiting:
+            text = self._waiting.popleft()
+            self._bytes -= len(text)
+            await self._send({"type": "websocket.send", "text": text})
+        if self._closed:
+            await self._send({"type": "websocket.close", "code": TOO_SLOW, "reason": "too slow"})
