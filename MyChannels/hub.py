@@ -21,11 +21,10 @@ from django.core.exceptions import ImproperlyConfigured
 from redis.exceptions import RedisError
 
 from MyChannels import metrics
-from MyChannels.connection import Connection
 from MyChannels.groups import HUBS, room_group
 from MyChannels.log import Draft, Log, Unavailable
-from MyChannels.log.memory import MemoryLog
-from MyChannels.log.stream import SCRIPTS, StreamLog
+from MyChannels.log.configured import connect, log_on
+from MyChannels.log.stream import StreamLog
 from MyChannels.messages import Message
 from MyChannels.presence import HEARTBEAT_SECONDS, Names, Presence, Roster, said_of
 from MyChannels.room import Room
@@ -71,6 +70,11 @@ class Hub:
             cls._hubs[loop] = cls(get_channel_layer())
         return cls._hubs[loop]
 
+    @classmethod
+    def running(cls) -> Hub | None:
+        """The running loop's hub, if it has one."""
+        return cls._hubs.get(asyncio.get_running_loop())
+
     def __init__(self, layer: Any) -> None:
         if not getattr(layer, "names_groups", False):
             raise ImproperlyConfigured(
@@ -81,7 +85,9 @@ class Hub:
         self.worker = socket.gethostname()
         self.layer = layer
         self.rooms: dict[str, Room] = {}
-        self._log, roster = self._storage()
+        connection = connect(self._redis_restarted)
+        self._log: Log = log_on(connection)
+        roster = Roster(connection) if connection else None
         self.presence = Presence(
             self.process, roster, announce=self._announce, tell=self._tell_hubs, limit=settings.PRESENCE_LIMIT
         )
@@ -113,13 +119,6 @@ class Hub:
                 self._watch_subscription(),
             )
         ]
-
-    def _storage(self) -> tuple[Log, Roster | None]:
-        length, seconds = settings.ROOM_LOG_LENGTH, settings.ROOM_LOG_SECONDS
-        if not settings.REDIS_URL:
-            return MemoryLog(length=length, seconds=seconds), None
-        connection = Connection(settings.REDIS_URL, settings.REDIS_PASSWORD, SCRIPTS, self._redis_restarted)
-        return StreamLog(connection, length=length, seconds=seconds), Roster(connection)
 
     async def close(self) -> None:
         """Leaves everything; for the end of the process, and of a test."""
@@ -161,11 +160,20 @@ class Hub:
         appended = await self._log.append(room.name, draft, room.position)
         if appended.publish:
             metrics.APPENDED.inc()
-            message = Message(appended.offset, draft.sender, draft.text, appended.sent_at, user=draft.user)
+            message = appended.message(draft)
             room.hear(appended.epoch, message)  # members here need not wait for the echo
             self._publish(room.group, message.event(appended.epoch))
         elif appended.offset > room.offset:
             room.repair()  # an attempt whose answer was lost: perhaps nobody has heard of it
+        return appended
+
+    async def say_in(self, name: str, draft: Draft) -> Appended:
+        """`say` for who has not entered the room."""
+        if (room := self.rooms.get(name)) and room.epoch:
+            return await self.say(room, draft)
+        appended = await self._log.append(name, draft)
+        if appended.publish:
+            self._publish(room_group(name), appended.message(draft).event(appended.epoch))
         return appended
 
     async def history(self, room: Room, before: int | None, limit: int) -> list[Message]:

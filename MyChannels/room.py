@@ -33,9 +33,16 @@ LOOK_BACK = 256
 class Member(Protocol):
     """Somebody in a room, who hears in one format."""
 
-    format: Format
-    key: str  # the same for all sockets of one client
-    write: Callable[[Any], None]
+    @property
+    def format(self) -> Format: ...
+
+    @property
+    def key(self) -> str:
+        """The same for all sockets of one client."""
+
+    @property
+    def write(self) -> Callable[[Any], None]:
+        """Takes what `format` makes; never waits."""
 
     def begin_anew(self) -> None:
         """Messages may be missing between those heard and those that follow."""

@@ -1,6 +1,8 @@
 """Speaking in a room from anywhere in Django: views, signals, commands, tasks."""
 
+import logging
 import re
+import secrets
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
@@ -8,22 +10,48 @@ from django.conf import settings
 
 from MyChannels import messages
 from MyChannels.groups import ROOM_NAME, room_group
+from MyChannels.hub import LAYER_FAULTS, Hub
+from MyChannels.log import Draft, Unavailable
+from MyChannels.log.configured import connect, log_on
+
+__all__ = ["Unavailable", "asend", "send"]
+
+logger = logging.getLogger(__name__)
 
 
-async def asend(room_name: str, text: str, name: str = "Server") -> None:
-    """Says `text` in a room as `name`; every member on every worker gets `<name>说: <text>`.
+async def asend(room_name: str, text: str, name: str = "Server") -> int:
+    """Says `text` in a room as `name`, and returns the message's offset in the room's log.
 
-    Raises ValueError for a room name that no socket could have joined or a text that no
-    member could have sent, and redis.RedisError when the channel layer cannot be reached.
+    Every member on every worker gets it, once and in order; those of the documented format as
+    `<name>说: <text>`. Raises ValueError for a room name that no socket could have joined or a text
+    that no member could have sent, and Unavailable when the log cannot be reached: whether it was
+    said is unknown then.
     """
     if not re.fullmatch(ROOM_NAME, room_name):
         raise ValueError(
             f"expected a room name of 1 to 80 letters, digits, hyphens or underscores, received {room_name!r}"
         )
-    sentence = messages.said(name, messages.check(text, settings.MAX_TEXT_LENGTH))
-    await get_channel_layer().group_send(room_group(room_name), messages.event(sentence))
+    draft = Draft(name, messages.check(text, settings.MAX_TEXT_LENGTH), ref=secrets.token_urlsafe(16))
+    if hub := Hub.running():
+        return (await hub.say_in(room_name, draft)).offset
+    return await _say_once(room_name, draft)
 
 
-def send(room_name: str, text: str, name: str = "Server") -> None:
+async def _say_once(room_name: str, draft: Draft) -> int:
+    """For a loop without a hub, which may end with this call: nothing of it is kept."""
+    connection = connect()
+    try:
+        appended = await log_on(connection).append(room_name, draft)
+    finally:
+        if connection:
+            await connection.close()
+    try:
+        await get_channel_layer().group_send(room_group(room_name), appended.message(draft).event(appended.epoch))
+    except LAYER_FAULTS as fault:
+        logger.warning("members of %s hear of offset %d only later: %s", room_name, appended.offset, fault)
+    return appended.offset
+
+
+def send(room_name: str, text: str, name: str = "Server") -> int:
     """`asend` for synchronous code."""
-    async_to_sync(asend)(room_name, text, name)
+    return async_to_sync(asend)(room_name, text, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections import deque
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from MyChannels import metrics
 
@@ -30,21 +30,11 @@ def frame(text: str) -> bytes:
     return struct.pack("!BBQ", 0x81, 127, length) + payload
 
 
-class Writer(Protocol):
-    """One connection's outgoing side. `pack` makes of a text what `write` takes, once for many connections."""
-
-    pack: Callable[[str], Any]
-    write: Callable[[Any], None]
-
-    async def drained(self) -> None:
-        """Returns when little or nothing waits, or when the connection is gone."""
-
-    def close(self) -> None:
-        """Nothing more is written: the consumer has ended."""
-
-
 class FrameWriter:
-    """For a server that takes finished frames and bounds what waits itself."""
+    """For a server that takes finished frames and bounds what waits itself.
+
+    `pack` makes of a text what `write` takes, once for many connections; `write` never waits.
+    """
 
     pack = staticmethod(frame)
 
@@ -53,6 +43,7 @@ class FrameWriter:
         self._drained = fanout["drained"]
 
     async def drained(self) -> None:
+        """Returns when little or nothing waits, or when the connection is gone."""
         await self._drained()
 
     def close(self) -> None:
@@ -60,7 +51,7 @@ class FrameWriter:
 
 
 class SendWriter:
-    """For every other server: ASGI's `send`, one message after the other, by a task while there are any."""
+    """The same for every other server: ASGI's `send`, one message after the other, by a task while there are any."""
 
     pack = staticmethod(str)
 

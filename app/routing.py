@@ -19,6 +19,7 @@ import MyChannels.routing
 from app.handshake import OriginGuard, not_found
 from app.health import Health
 from app.logs import Traced
+from app.metrics import Metrics
 
 routes = [*MyChannels.routing.ws_urlpatterns, re_path(r"", not_found)]  # type: ignore[arg-type]  # django-stubs knows no ASGI routes
 
@@ -26,7 +27,7 @@ application = CorrelationIdMiddleware(
     Traced(
         ProtocolTypeRouter(
             {
-                "http": Health(django_application),
+                "http": Health(Metrics(django_application)),
                 "websocket": OriginGuard(AuthMiddlewareStack(URLRouter(routes)), settings.ALLOWED_ORIGINS),
             }
         )

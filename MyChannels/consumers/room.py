@@ -16,7 +16,7 @@ from MyChannels.hub import Hub
 from MyChannels.limits import Rate
 from MyChannels.log import Draft, RefReused, Unavailable
 from MyChannels.messages import SUBPROTOCOL, Connect, Fault, Malformed, Message, ServerObject
-from MyChannels.writer import FANOUT, FrameWriter, SendWriter, Writer
+from MyChannels.writer import FANOUT, FrameWriter, SendWriter
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -48,8 +48,8 @@ class RoomConsumer(AsyncWebsocketConsumer):
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         fanout = scope.get("extensions", {}).get(FANOUT)
-        self.writer: Writer = FrameWriter(fanout) if fanout else SendWriter(send)
-        self.write = self.writer.write
+        self.writer = FrameWriter(fanout) if fanout else SendWriter(send)
+        self.write: Callable[[Any], None] = self.writer.write
         try:
             await super().__call__(scope, receive, send)
         finally:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from MyChannels.messages import Message
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from MyChannels.messages import Message
 
 # A message's idempotency key is known while it is in the log, and at least so long.
 REF_SECONDS = 600
@@ -52,6 +52,9 @@ class Appended(NamedTuple):
     offset: int
     sent_at: int  # milliseconds since 1970
     publish: bool  # nobody can have heard of it yet
+
+    def message(self, draft: Draft) -> Message:
+        return Message(self.offset, draft.sender, draft.text, self.sent_at, user=draft.user)
 
 
 class Page(NamedTuple):

@@ -3,6 +3,10 @@
 The number of workers is WEB_CONCURRENCY, which gunicorn reads itself.
 """
 
+from typing import Any
+
+from prometheus_client.multiprocess import mark_process_dead
+
 from app.settings import LOGGING
 
 bind = "0.0.0.0:8000"
@@ -12,3 +16,10 @@ control_socket_disable = True
 forwarded_allow_ips = "*"  # only nginx reaches this port, and it sets the headers itself
 graceful_timeout = 20  # seconds; compose.yaml grants more before it kills
 logconfig_dict = LOGGING
+# Where prometheus_client's workers leave their counts for each other: the container's own tmpfs.
+raw_env = ["PROMETHEUS_MULTIPROC_DIR=/tmp"]
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """What a worker had open, it has no longer; what it counted stays."""
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from channels.layers import InMemoryChannelLayer
 from django.core.management import CommandError, call_command
+from pytest_django import Settings
 
 from MyChannels import rooms
+from MyChannels.log.configured import memory_log
 
 
 class Layer(InMemoryChannelLayer):
@@ -22,30 +24,42 @@ class Layer(InMemoryChannelLayer):
 
 
 @pytest.fixture
-def layer(monkeypatch: pytest.MonkeyPatch) -> Layer:
+def layer(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Layer:
+    """The log is this process' own, and each test's rooms are new in it."""
+    settings.REDIS_URL = ""
+    memory_log().rooms.clear()
     layer = Layer()
     monkeypatch.setattr(rooms, "get_channel_layer", lambda: layer)
     return layer
 
 
-def said(sentence: str) -> dict[str, str]:
-    return {"type": "chat_message", "message": sentence}
+def sentences(layer: Layer) -> list[tuple[str, str]]:
+    assert all(event["type"] == "chat_message" for _, event in layer.sent)
+    return [(group, event["message"]) for group, event in layer.sent]
 
 
 async def test_asend_says_the_documented_sentence_to_the_rooms_group(layer: Layer) -> None:
-    await rooms.asend("lobby", "你好")
+    assert await rooms.asend("lobby", "你好") == 1
+    assert await rooms.asend("lobby", "hello", name="Ada") == 2
+    assert sentences(layer) == [("chat_lobby", "Server说: 你好"), ("chat_lobby", "Ada说: hello")]
+
+
+async def test_asend_appends_to_the_log_and_its_event_names_the_place_there(layer: Layer) -> None:
     await rooms.asend("lobby", "hello", name="Ada")
-    assert layer.sent == [("chat_lobby", said("Server说: 你好")), ("chat_lobby", said("Ada说: hello"))]
+    page = await memory_log().read("lobby")
+    (message,) = page.messages
+    assert (message.offset, message.sender, message.text) == (1, "Ada", "hello")
+    assert layer.sent == [("chat_lobby", message.event(page.epoch))]
 
 
 def test_send_does_the_same_for_synchronous_code(layer: Layer) -> None:
-    rooms.send("lobby", "hello", "Ada")
-    assert layer.sent == [("chat_lobby", said("Ada说: hello"))]
+    assert rooms.send("lobby", "hello", "Ada") == 1
+    assert sentences(layer) == [("chat_lobby", "Ada说: hello")]
 
 
 async def test_send_works_from_a_thread_of_asynchronous_code(layer: Layer) -> None:
     await asyncio.to_thread(rooms.send, "lobby", "hello")
-    assert layer.sent == [("chat_lobby", said("Server说: hello"))]
+    assert sentences(layer) == [("chat_lobby", "Server说: hello")]
 
 
 @pytest.mark.parametrize("name", ["", "a" * 81, "a b", "a\n", "a/b", "聊天"])
@@ -64,13 +78,13 @@ async def test_text_that_no_member_could_have_sent_is_refused(layer: Layer, text
 
 async def test_longest_text_is_said(layer: Layer) -> None:
     await rooms.asend("a" * 80, "👩" * 4000)
-    assert layer.sent == [("chat_" + "a" * 80, said("Server说: " + "👩" * 4000))]
+    assert sentences(layer) == [("chat_" + "a" * 80, "Server说: " + "👩" * 4000)]
 
 
 def test_command_says_a_text_in_a_room(layer: Layer) -> None:
     call_command("room_send", "lobby", "你好")
     call_command("room_send", "lobby", "hello", "--name", "Ada")
-    assert layer.sent == [("chat_lobby", said("Server说: 你好")), ("chat_lobby", said("Ada说: hello"))]
+    assert sentences(layer) == [("chat_lobby", "Server说: 你好"), ("chat_lobby", "Ada说: hello")]
 
 
 @pytest.mark.parametrize(

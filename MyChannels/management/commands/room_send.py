@@ -17,7 +17,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, room: str, text: str, name: str, **options: Any) -> None:
         try:
-            rooms.send(room, text, name)
-        except ValueError as error:
+            offset = rooms.send(room, text, name)
+        except (ValueError, rooms.Unavailable) as error:
             raise CommandError(str(error)) from None
-        self.stdout.write(f"said in {room}")
+        self.stdout.write(f"said in {room}: message {offset}")

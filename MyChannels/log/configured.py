@@ -1,0 +1,34 @@
+"""The log that the settings ask for."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from MyChannels.connection import Connection
+from MyChannels.log.memory import MemoryLog
+from MyChannels.log.stream import SCRIPTS, StreamLog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def connect(on_restart: Callable[[], None] | None = None) -> Connection | None:
+    """A connection of the running loop's own, to be closed; None where there is no Redis."""
+    if not settings.REDIS_URL:
+        return None
+    return Connection(settings.REDIS_URL, settings.REDIS_PASSWORD, SCRIPTS, on_restart)
+
+
+def log_on(connection: Connection | None) -> StreamLog | MemoryLog:
+    """The log behind `connection`, or the one that this process keeps."""
+    if connection is None:
+        return memory_log()
+    return StreamLog(connection, length=settings.ROOM_LOG_LENGTH, seconds=settings.ROOM_LOG_SECONDS)
+
+
+@cache
+def memory_log() -> MemoryLog:
+    return MemoryLog(length=settings.ROOM_LOG_LENGTH, seconds=settings.ROOM_LOG_SECONDS)
