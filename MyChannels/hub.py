@@ -221,8 +221,9 @@ class Hub:
             try:
                 channel = await self.layer.new_channel()
                 await self.layer.group_add(HUBS, channel)
+                await self.presence.beat()  # so that the first room's first member is told of all the others
                 self._channel.set_result(channel)
-            except LAYER_FAULTS as fault:
+            except (Unavailable, *LAYER_FAULTS) as fault:
                 logger.warning("no channel yet: %s", fault)
                 await asyncio.sleep(RETRY_SECONDS)
         while True:

@@ -1,7 +1,6 @@
 """Speaking in a room from anywhere in Django: views, signals, commands, tasks."""
 
 import logging
-import re
 import secrets
 
 from asgiref.sync import async_to_sync
@@ -9,7 +8,7 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 
 from MyChannels import messages
-from MyChannels.groups import ROOM_NAME, room_group
+from MyChannels.groups import check_room_name, room_group
 from MyChannels.hub import LAYER_FAULTS, Hub
 from MyChannels.log import Draft, Unavailable
 from MyChannels.log.configured import connect, log_on
@@ -27,10 +26,7 @@ async def asend(room_name: str, text: str, name: str = "Server") -> int:
     that no member could have sent, and Unavailable when the log cannot be reached: whether it was
     said is unknown then.
     """
-    if not re.fullmatch(ROOM_NAME, room_name):
-        raise ValueError(
-            f"expected a room name of 1 to 80 letters, digits, hyphens or underscores, received {room_name!r}"
-        )
+    check_room_name(room_name)
     draft = Draft(name, messages.check(text, settings.MAX_TEXT_LENGTH), ref=secrets.token_urlsafe(16))
     if hub := Hub.running():
         return (await hub.say_in(room_name, draft)).offset

@@ -11,6 +11,7 @@ from django.conf import settings
 
 from MyChannels import messages
 from MyChannels.formats import OBJECTS
+from MyChannels.groups import check_room_name
 from MyChannels.hub import Hub
 from MyChannels.log import Draft, Unavailable
 
@@ -42,9 +43,11 @@ class RoomMember:
     async def join(self, room_name: str, name: str | None = None) -> int:
         """From now on `on_message` gets what is said in the room; returns the newest offset before that.
 
-        With a `name` the room's members see one more. Raises Unavailable.
+        With a `name` the room's members see one more. Raises ValueError for what is no room's name, and
+        Unavailable.
         """
         if room_name not in self._memberships:
+            check_room_name(room_name)
             room = await Hub.current().enter(room_name)
             self._memberships[room_name] = Membership(self, room, name)
         return self._memberships[room_name].offset
@@ -57,9 +60,10 @@ class RoomMember:
     async def publish(self, room_name: str, text: str, name: str, ref: str | None = None) -> int:
         """Says `text` in a room as `name`, joined or not, and returns the message's offset.
 
-        The same `ref` says the same text once, however often it is tried. Raises ValueError for a text that
-        no member could have sent, RefReused, and Unavailable: then whether it was said is unknown.
+        The same `ref` says the same text once, however often it is tried. Raises ValueError for a name or a
+        text that no member could have used, RefReused, and Unavailable: whether it was said is unknown then.
         """
+        check_room_name(room_name)
         text = messages.check(text, settings.MAX_TEXT_LENGTH)
         draft = Draft(name, text, ref or secrets.token_urlsafe(16))
         return (await Hub.current().say_in(room_name, draft)).offset

@@ -172,7 +172,7 @@ def refusals(report: Report) -> list[Finding]:
     mends = {
         "auth": "docker compose up -d --force-recreate --wait   after a secret has changed",
         "cmd": "add the command in services/redis/redis-start.sh, then make up",
-        "key": "keys begin with asgi: services/redis/redis-start.sh, then make up",
+        "key": "keys begin with asgi or are the rooms': services/redis/redis-start.sh, then make up",
         "channel": "channels begin with asgi: services/redis/redis-start.sh, then make up",
     }
     found = [

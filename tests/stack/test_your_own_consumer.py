@@ -26,7 +26,7 @@ ws_urlpatterns += [path("third/party", MultiChatConsumer.as_asgi())]
 def example(neighbour: Clone) -> Clone:
     """The second clone, which a user takes and puts a feature in; two workers."""
     blocks = list(BLOCK.finditer((ROOT / "docs/your-own-consumer.md").read_text()))
-    assert len(blocks) == 7
+    assert len(blocks) == 9
     for block in blocks:
         with (neighbour.path / block["path"]).open("a" if block["append"] else "x") as file:
             file.write("\n" + block["text"] if block["append"] else block["text"])
@@ -64,6 +64,19 @@ async def test_the_documented_counter_counts_across_workers(example: Clone) -> N
     assert [await hear(first), await hear(second)] == [{"value": 1}, {"value": 1}]
     await second.send('{"do": "increment"}')
     assert [await hear(first), await hear(second)] == [{"value": 2}, {"value": 2}]
+    await assert_on_two_workers(example, first, second)
+
+
+async def test_the_documented_ticker_gets_what_is_said_in_its_rooms_on_another_worker(example: Clone) -> None:
+    first, second = await on_two_workers(example, "/live/ticker/")
+    for socket, room in ((first, "tea"), (second, "tea"), (second, "coffee")):
+        await socket.send(json.dumps({"watch": room}))
+        assert await hear(socket) == {"watching": room}
+    await first.send(json.dumps({"room": "coffee", "say": "not watched here"}))
+    assert await hear(second) == {"room": "coffee", "offset": 1, "text": "not watched here"}
+    for offset, socket in ((1, second), (2, first)):
+        await socket.send(json.dumps({"room": "tea", "say": "ready"}))
+        assert [await hear(first), await hear(second)] == [{"room": "tea", "offset": offset, "text": "ready"}] * 2
     await assert_on_two_workers(example, first, second)
 
 
