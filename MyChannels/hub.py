@@ -48,8 +48,10 @@ RELIEVE_SECONDS = 10.0
 RENEW_SECONDS = 3600.0
 # A room stays open so long after its last member, whose reconnecting then finds it.
 LINGER_SECONDS = 5.0
-# After a restart of Redis, until every process must have said what it has seen.
-SETTLE_SECONDS = 0.5
+# A process without anything to ask notices a restart of Redis by this.
+PING_SECONDS = 0.25
+# After a restart, until every process must have noticed it and said what it has seen.
+SETTLE_SECONDS = 1.0
 RETRY_SECONDS = 0.25
 MOST_UNSENT = 10_000  # events; what is dropped is in the log
 
@@ -111,6 +113,7 @@ class Hub:
                 self._send(),
                 self._often(0, self.presence.gather),
                 self._often(HEARTBEAT_SECONDS, self.presence.beat),
+                self._often(PING_SECONDS, self._log.ping),
                 self._often(1, self._close_idle),
                 self._often(CHECK_SECONDS, self._check_quiet),
                 self._often(PROBE_SECONDS, self._check_subscription),
@@ -163,8 +166,6 @@ class Hub:
             message = appended.message(draft)
             room.hear(appended.epoch, message)  # members here need not wait for the echo
             self._publish(room.group, message.event(appended.epoch))
-        elif appended.offset > room.offset:
-            room.repair()  # an attempt whose answer was lost: perhaps nobody has heard of it
         return appended
 
     async def say_in(self, name: str, draft: Draft) -> Appended:
@@ -248,8 +249,8 @@ class Hub:
         room = self.rooms.get(event[GROUP_KEY].removeprefix(room_group("")))
         if room is None:
             return
-        room.heard_at = asyncio.get_running_loop().time()
         if message := Message.from_event(event):
+            room.heard_at = asyncio.get_running_loop().time()
             room.hear(event["epoch"], message)
         else:
             room.notice(str(event["message"]), joined="joined" in event)
@@ -390,6 +391,7 @@ class Hub:
         """Nothing is appended until each process has said what it has seen: Redis may know less."""
         logger.warning("Redis was restarted")
         await self._check([room for room in self.rooms.values() if room.epoch])
+        await self._renew()
         await asyncio.sleep(SETTLE_SECONDS)
         self._log.release()
 

@@ -67,6 +67,7 @@ class Room:
         self._early: dict[int, tuple[str, Message]] = {}  # by offset: arrived before its turn
         self._overtaken: asyncio.TimerHandle | None = None
         self._repairing: asyncio.Task[None] | None = None
+        self._doubted = False
         self._looking_back = asyncio.Lock()
 
     @property
@@ -179,6 +180,7 @@ class Room:
 
     def repair(self) -> asyncio.Task[None]:
         """Reads what is missing, once for all members however many ask."""
+        self._doubted = True  # a reading that is under way may have been too early
         if self._repairing is None or self._repairing.done():
             self._repairing = asyncio.get_running_loop().create_task(self._repair())
         return self._repairing
@@ -186,11 +188,11 @@ class Room:
     async def _repair(self) -> None:
         metrics.REPAIRS.inc()
         try:
-            while True:
+            while self._doubted:
+                self._doubted = False
                 page = await self._log.read(self.name, self.position, limit=READ_AT_ONCE)
                 self._mend(page)
-                if self.offset >= page.offset or not page.messages:
-                    return
+                self._doubted |= self.offset < page.offset
         except Unavailable as fault:
             logger.info("room %s: what is missing cannot be read yet: %s", self.name, fault)
 

@@ -65,6 +65,9 @@ class ConfirmingPubSub(PubSub):
 
     async def on_connect(self, connection: Any) -> None:
         await self.publishers.disconnect(inuse_connections=False)
+        for channel in self.pending_unsubscribe_channels:  # what nobody wants any more is not subscribed to again
+            self.channels.pop(channel, None)
+        self.pending_unsubscribe_channels.clear()
         again = self.subscribed
         await super().on_connect(connection)
         if again:
@@ -118,6 +121,12 @@ class Shard(RedisSingleShardConnection):
         finally:
             # Stock would think it subscribed still when this fails, and never ask Redis for it again.
             self._subscribed_to.discard(channel)
+
+    async def _do_receiving(self) -> None:
+        """Stock ends for good on the TimeoutError of an attempt to connect, and nobody looks."""
+        while True:
+            with suppress(TimeoutError):
+                await super()._do_receiving()
 
     async def resubscribe(self) -> None:
         """Gives up the connection; the receiving task, whose reading fails, connects and subscribes anew."""

@@ -83,6 +83,9 @@ class Log(Protocol):
     async def before(self, room: str, before: int | None, limit: int) -> list[Message]:
         """Up to `limit` messages older than `before` (None: the newest), ascending."""
 
+    async def ping(self) -> None:
+        """Notices a restart of the store."""
+
     def release(self) -> None:
         """Lets the appends go that wait since the store was restarted."""
 

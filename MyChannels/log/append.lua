@@ -2,7 +2,8 @@
 --
 -- ARGV  room; sender, text, user (1 or 0); idempotency key, digest of the text; bounds: entries,
 --       seconds; seconds for which an idempotency key is known at least
--- Returns epoch, offset, time, and 1 for new, 0 for known already, -1 for known with another text.
+-- Returns epoch, offset, time, and 1 for new (or the repetition of an append whose answer was lost),
+-- 0 for known already, -1 for known with another text.
 local room, sender, text, user, ref, digest = unpack(ARGV, 7, 12)
 local length, seconds, ref_seconds = tonumber(ARGV[13]), tonumber(ARGV[14]), tonumber(ARGV[15])
 local TRIMMED_AT_ONCE = 100 -- bounds what one append may cost after a bound was lowered
@@ -10,18 +11,21 @@ local TRIMMED_AT_ONCE = 100 -- bounds what one append may cost after a bound was
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
-local function known(value) return value:match('^(%d+) (%d+) (.+)$') end
+-- Offset, time, digest, and the name that this very append had for a new epoch: its own repetition has the same.
+local function known(value) return value:match('^(%d+) (%d+) (%S+) (%S+)$') end
 
 local first = redis.call('HGET', refs, ref)
 if first then
-    local known_offset, known_time, known_digest = known(first)
-    return {epoch, tonumber(known_offset), tonumber(known_time), known_digest == digest and 0 or -1}
+    local known_offset, known_time, known_digest, known_append = known(first)
+    local verdict = 0
+    if known_digest ~= digest then verdict = -1 elseif known_append == new_epoch then verdict = 1 end
+    return {epoch, tonumber(known_offset), tonumber(known_time), verdict}
 end
 
 offset = offset + 1
 redis.call('XADD', log, digits(offset) .. '-0', 'sender', sender, 'text', text, 'time', digits(now), 'user', user)
 redis.call('HSET', meta, 'offset', digits(offset))
-redis.call('HSET', refs, ref, digits(offset) .. ' ' .. digits(now) .. ' ' .. digest)
+redis.call('HSET', refs, ref, digits(offset) .. ' ' .. digits(now) .. ' ' .. digest .. ' ' .. new_epoch)
 redis.call('RPUSH', order, ref)
 redis.call('ZADD', rooms, digits(now), room)
 

@@ -63,6 +63,9 @@ class MemoryLog:
         older = [message for message in self._room(room).messages if before is None or message.offset < before]
         return older[-limit:]
 
+    async def ping(self) -> None:
+        pass
+
     def release(self) -> None:
         pass  # nothing waits: this store ends with its process
 

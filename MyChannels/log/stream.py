@@ -113,6 +113,9 @@ class StreamLog:
         oldest = (int(clock[0]) - max(self.seconds, REF_SECONDS)) * 1000
         await self._ask("ZREMRANGEBYSCORE", ROOMS_KEY, "-inf", oldest)
 
+    async def ping(self) -> None:
+        await self._ask("PING")
+
     def release(self) -> None:
         self.connection.release()
 
