@@ -1,30 +1,80 @@
 """Daphne as the registry ships it, with a thin subclass for what it gets wrong.
 
 ``python -m app.servers.daphne`` takes Daphne's own command line. Each override says what stock
-Daphne 4.2 or autobahn does in its place; tests/integration/test_daphne.py fails without it.
+Daphne 4.2 or autobahn does in its place; the tests in tests/integration/test_daphne*.py fail without it.
 """
 
 import asyncio
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from fcntl import ioctl
+from functools import partial
+from termios import TIOCOUTQ
 from typing import Any
 
 # Daphne comes first: importing it is what installs Twisted's asyncio reactor.
 from daphne.cli import CommandLineInterface as StockCommandLine
 from daphne.server import Server as StockServer
 from daphne.utils import HEADER_NAME_RE, import_by_path
-from daphne.ws_protocol import WebSocketFactory
+from daphne.ws_protocol import ConnectionDeny, WebSocketFactory
 from daphne.ws_protocol import WebSocketProtocol as StockProtocol
 from twisted.internet.base import DelayedCall
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.tcp import Connection
 from twisted.web.http import RESPONSES
 
 logger = logging.getLogger(__name__)
 
 BACKLOG = 2048
-# What the denial's writer says itself; the application's word on it would break the framing.
-FRAMING_HEADERS = frozenset({b"connection", b"content-length", b"transfer-encoding"})
+# What the response's writer says itself; the application's word on it would break the framing.
+FRAMING_HEADERS = frozenset({b"connection", b"content-length", b"transfer-encoding", b"upgrade"})
+# What may wait for one peer beside the kernel's buffers and 64 KiB of Twisted's: Centrifugo's default. A single
+# frame may be larger, and then waits alone.
+OUTGOING_BYTES = 1 << 20
+# What may wait for the application: as much again; of small messages fewer, for each costs more than its bytes.
+INCOMING_BYTES = 1 << 20
+INCOMING_MESSAGES = 256
+# A peer that we have closed is given time as long as it takes what lies before the close frame, but not for ever.
+STALLED_SECONDS = 5
+CLOSING_SECONDS = 30
+TOO_SLOW = 4408
+CLOSE_FRAME = b"\x88"  # the first byte of one: final, opcode 8
+OPEN, CLOSING = StockProtocol.STATE_OPEN, StockProtocol.STATE_CLOSING
+
+
+def checked(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """An application's headers as a response may carry them."""
+    kept = [(name, value) for name, value in headers if name.lower() not in FRAMING_HEADERS]
+    for name, value in kept:
+        if not HEADER_NAME_RE.fullmatch(name) or {0, 10, 13}.intersection(value):
+            raise ValueError(f"Header {name!r} would break out of the response")
+    return kept
+
+
+class ReceiveQueue(asyncio.Queue[dict[str, Any]]):
+    """What a peer has sent and the application not received."""
+
+    waiting_bytes = 0
+    # Set while the peer is held back, and not for longer: it would be a reference cycle of every connection.
+    read_on: Callable[[], None] | None = None
+
+    def holds(self, share: float) -> bool:
+        """Whether this share of what may wait does."""
+        return self.qsize() >= share * INCOMING_MESSAGES or self.waiting_bytes >= share * INCOMING_BYTES
+
+    def _put(self, item: dict[str, Any]) -> None:
+        super()._put(item)
+        self.waiting_bytes += len(item.get("bytes") or item.get("text") or "")
+
+    def _get(self) -> dict[str, Any]:
+        item = super()._get()
+        self.waiting_bytes -= len(item.get("bytes") or item.get("text") or "")
+        if self.read_on and not self.holds(0.5):
+            # Not at once: a fault in what is read next is none of the application's receive().
+            asyncio.get_running_loop().call_soon(self.read_on)
+            self.read_on = None
+        return item
 
 
 class WebSocketProtocol(StockProtocol):
@@ -32,15 +82,167 @@ class WebSocketProtocol(StockProtocol):
 
     # autobahn's default drops TCP on 1002, 1007 and 1009 instead of sending the close frame.
     failByDrop = False  # noqa: N815 - autobahn's name
-    # autobahn's 1 s can end while the peer is still sending what we refused, before it reads why.
-    closeHandshakeTimeout = 5  # noqa: N815 - autobahn's name
+    # autobahn's 1 s can end while the peer is still sending what we refused, before it reads why; watch() has the time.
+    closeHandshakeTimeout = 0  # noqa: N815 - autobahn's name
 
     denial: tuple[int, list[tuple[bytes, bytes]], bytearray] | None = None
     cut: DelayedCall | None = None
 
+    # On the class, so that a connection whose peer keeps up has none of its own.
+    paused = False
+    waiting_bytes = 0
+    resumed: asyncio.Event | None = None
+    held_back = False
+
+    def connectionMade(self) -> None:  # noqa: N802 - Twisted's name
+        """Stock leaves twisted.web's channel as the transport's producer: nobody learns that the
+        transport is full, and channel and request live as long as the WebSocket."""
+        self.transport.unregisterProducer()
+        self.transport.registerProducer(self, True)
+        if not isinstance(self.transport, Connection):
+            # TLS: what passes by its transport would go out in clear.
+            self.transmit = self.transport.write  # type: ignore[method-assign]
+        super().connectionMade()
+
+    def onConnect(self, request: Any) -> Any:  # noqa: N802 - autobahn's name
+        """Stock answers names that are not ASCII with a 500 and a traceback."""
+        if not all(name.isascii() for name in request.protocols):
+            raise ConnectionDeny(400, "Sec-WebSocket-Protocol holds a name that is not ASCII")
+        return super().onConnect(request)
+
+    # --- What goes out ---
+
+    def pauseProducing(self) -> None:  # noqa: N802 - Twisted's name
+        self.paused = True
+
+    def resumeProducing(self) -> None:  # noqa: N802 - Twisted's name
+        """Twisted calls this when the kernel has taken all that the transport held."""
+        self.paused = False
+        while self.send_queue and not self.paused:
+            frame = self.send_queue.popleft()
+            self.waiting_bytes -= len(frame)
+            self.transport.write(frame)
+        self.wake()
+
+    def stopProducing(self) -> None:  # noqa: N802 - Twisted's name
+        """The connection is lost, of which onClose hears."""
+
+    def wake(self) -> None:
+        if self.resumed and not (self.paused and self.state == OPEN):
+            self.resumed.set()
+            self.resumed = None
+
+    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:  # noqa: N802 - autobahn's name
+        """Stock hands the transport everything, however much it holds already, and formats a line
+        for the debug log each time."""
+        if self.paused:
+            self.queue(data)
+        elif self.state == OPEN:
+            self.transmit(data)
+        else:
+            self.transport.write(data)
+
+    def write(self, frame: bytes) -> None:
+        """The extension's: a finished frame of the server's, as it goes on the wire."""
+        if self.state == OPEN:
+            if self.paused:
+                self.queue(frame)
+            else:
+                self.transmit(frame)
+
+    def transmit(self, data: bytes) -> None:
+        """Twisted asks the reactor to ask the kernel when it will take a byte, also of a peer that
+        keeps up: three system calls and a turn of the loop, four times the work of one send."""
+        transport = self.transport
+        if transport._tempDataLen or transport.dataBuffer:
+            transport.write(data)
+            return
+        try:
+            taken = transport.socket.send(data)
+        except OSError:  # would block, or is broken: the transport will find that out itself
+            taken = 0
+        if taken < len(data):
+            transport.write(data[taken:])
+
+    def queue(self, frame: bytes) -> None:
+        """Frames wait whole in autobahn's queue for chopped writes, which Daphne never makes."""
+        if self.overflows(frame):
+            self.offer()
+            if self.overflows(frame):
+                self.close_too_slow()
+                return
+        if self.paused:
+            self.send_queue.append(frame)
+            self.waiting_bytes += len(frame)
+        else:
+            self.transmit(frame)
+
+    def overflows(self, frame: bytes) -> bool:
+        full = self.send_queue and self.waiting_bytes + len(frame) > OUTGOING_BYTES
+        return bool(full) and not frame.startswith(CLOSE_FRAME)
+
+    def offer(self) -> None:
+        """What waits was last offered to the kernel before the application's turn of the loop; how
+        much it sends in one turn says nothing about the peer."""
+        before = None
+        while self.paused and self.unsent() != before:
+            before = self.unsent()
+            self.transport.doWrite()
+
+    def close_too_slow(self) -> None:
+        self.forget_waiting()
+        self.sendCloseFrame(code=TOO_SLOW, reasonUtf8=b"too slow")
+        self.wake()
+
+    def unsent(self) -> int:
+        """The extension's: bytes accepted that the kernel has not taken."""
+        transport = self.transport
+        if not transport.connected:
+            return 0
+        return int(self.waiting_bytes + len(transport.dataBuffer) - transport.offset + transport._tempDataLen)
+
+    async def drained(self) -> None:
+        """The extension's: returns when no frame waits, or none ever will."""
+        while self.paused and self.state == OPEN:
+            self.resumed = self.resumed or asyncio.Event()
+            await self.resumed.wait()
+
+    # --- What comes in ---
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803 - autobahn's names
+        """Stock queues whatever comes, however slow the application."""
+        queue = self.application_queue
+        if self.state == CLOSING and queue.holds(1):
+            return  # nor is the peer held back now: its close frame has to be seen
+        super().onMessage(payload, isBinary)
+        if self.state == OPEN and queue.holds(1):
+            self.held_back = True
+            self.transport.pauseProducing()
+            queue.read_on = self.read_on
+
+    def processData(self) -> bool:  # noqa: N802 - autobahn's name
+        """autobahn goes on with what it has read: 64 KiB can be ten thousand messages."""
+        return not self.held_back and bool(super().processData())
+
+    def read_on(self) -> None:
+        self.held_back = False
+        self.transport.resumeProducing()
+        self.consumeData()
+
+    def onAutoPingTimeout(self) -> None:  # noqa: N802 - autobahn's name
+        """autobahn drops a peer whose answer we have not read."""
+        self.autoPingTimeoutCall = None
+        if not self.held_back:
+            super().onAutoPingTimeout()
+
+    # --- The application's words ---
+
     def handle_reply(self, message: dict[str, Any]) -> None:
-        """Stock ignores the denial messages and a close's reason, and empty frames by testing their truth."""
+        """Stock ignores the denial messages, the headers of an accept and a close's reason, and empty
+        frames by testing their truth."""
         match message.get("type"):
+            case "websocket.accept":
+                self.serverAccept(message.get("subprotocol"), message.get("headers", ()))
             case "websocket.http.response.start":
                 self.start_denial(message["status"], message.get("headers", ()))
             case "websocket.http.response.body":
@@ -60,6 +262,18 @@ class WebSocketProtocol(StockProtocol):
             case _:
                 super().handle_reply(message)
 
+    def serverAccept(self, subprotocol: str | None = None, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:  # noqa: N802 - Daphne's name
+        """autobahn raises on a name that was not offered where nobody hears it, and the handshake hangs."""
+        if subprotocol is not None and subprotocol not in self.websocket_protocols:
+            raise ValueError(f"Expected a subprotocol of {self.websocket_protocols}, or None; received {subprotocol!r}")
+        fields: dict[str, list[str]] = {}
+        for name, value in checked(headers):
+            if name.lower().startswith(b"sec-websocket-"):
+                raise ValueError(f"Header {name!r} is the server's own; a subprotocol is named by `subprotocol`")
+            fields.setdefault(name.decode(), []).append(value.decode())
+        self.handshake_deferred.callback((subprotocol, fields))
+        del self.handshake_deferred
+
     def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:  # noqa: N802, N803 - autobahn's names
         """autobahn calls an Origin that is none a bad request; it is a foreign one."""
         super().failHandshake(reason, 403 if reason.startswith("HTTP Origin header") else code, responseHeaders)
@@ -67,11 +281,7 @@ class WebSocketProtocol(StockProtocol):
     def start_denial(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
         if self.state != self.STATE_CONNECTING or self.denial:
             raise ValueError("A denial starts once, and before the handshake is answered")
-        for name, value in headers:
-            if not HEADER_NAME_RE.fullmatch(name) or {0, 10, 13}.intersection(value):
-                raise ValueError(f"Header {name!r} would break out of the response")
-        kept = [(name, value) for name, value in headers if name.lower() not in FRAMING_HEADERS]
-        self.denial = (status, kept, bytearray())
+        self.denial = (status, checked(headers), bytearray())
 
     def continue_denial(self, body: bytes, more_body: bool) -> None:
         if self.state != self.STATE_CONNECTING or not self.denial:
@@ -95,23 +305,71 @@ class WebSocketProtocol(StockProtocol):
             payload = content.encode() if isinstance(content, str) else content
             self.sendFrame(opcode=2 if binary else 1, payload=payload)
 
+    # --- The end ---
+
+    def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:  # noqa: N802, N803 - autobahn's names
+        """autobahn cuts a fixed time after its close frame, also a peer still taking what lies before it."""
+        super().sendCloseFrame(code, reasonUtf8, isReply)
+        if self.held_back:  # for the peer's close frame
+            self.factory.reactor.callLater(0, self.read_on)
+        if self.state == CLOSING:
+            self.watch()
+
+    def watch(self) -> None:
+        """Until the connection ends, or has to be cut."""
+        if not self.cut:
+            now = self.factory.reactor.seconds()
+            self.look(self.untaken(), now + STALLED_SECONDS, now + CLOSING_SECONDS)
+
+    def look(self, before: int, stalled: float, end: float) -> None:
+        now, left = self.factory.reactor.seconds(), self.untaken()
+        if left < before:
+            stalled = now + STALLED_SECONDS
+        if now < min(stalled, end):
+            self.cut = self.factory.reactor.callLater(1, self.look, left, stalled, end)
+        elif self.state == CLOSING:
+            self.onCloseHandshakeTimeout()
+        else:
+            self.transport.abortConnection()
+
+    def untaken(self) -> int:
+        """Bytes that the peer has not acknowledged. Of the kernel's buffer alone, 2.5 MB between two
+        processes of one machine, it makes room in steps that may lie more than 5 s apart."""
+        try:
+            in_kernel = ioctl(self.transport.fileno(), TIOCOUTQ, bytes(4))
+        except OSError:  # Linux' answer for a socket; others have none
+            in_kernel = b""
+        return self.unsent() + int.from_bytes(in_kernel, sys.byteorder)
+
     def dropConnection(self, abort: bool = False) -> None:  # noqa: N802 - autobahn's name
         """autobahn resets the connection on a second fault, and on the peer's answer to our close:
         both can lose the close frame. Without a reset Twisted waits for ever on a peer that does
-        not read."""
+        not read. And what waits here, Twisted does not know."""
         a_further_fault = self.failedByMe and not abort and not self.wasClean
         if self.state == self.STATE_CLOSED or a_further_fault:
             return
+        self.paused = False  # nobody is resumed from here on
+        self.transport.writeSequence(self.send_queue)
+        self.forget_waiting()
         super().dropConnection(abort=abort and not self.wasClean)
-        self.cut = self.factory.reactor.callLater(self.closeHandshakeTimeout, self.transport.abortConnection)
+        self.wake()
+        self.watch()
+
+    def forget_waiting(self) -> None:
+        self.send_queue.clear()
+        self.waiting_bytes = 0
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:  # noqa: N802, N803 - autobahn's names
-        """Stock reports 1006 for a fault that we closed, and None where ASGI asks for 1005."""
+        """Stock reports 1006 for a fault that we closed, and None where ASGI asks for 1005. It raises
+        for a peer that was refused before there was an application."""
         if self.cut and self.cut.active():
             self.cut.cancel()
-        if self.failedByMe:
+        self.forget_waiting()
+        self.wake()
+        if self.failedByMe or self.localCloseCode == TOO_SLOW:
             code = self.localCloseCode
-        super().onClose(wasClean, 1005 if code is None else code, reason)
+        if hasattr(self, "server"):
+            super().onClose(wasClean, 1005 if code is None else code, reason)
 
 
 class Server(StockServer):
@@ -135,9 +393,17 @@ class Server(StockServer):
         self._ws_factory = factory
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
-        if scope["type"] == "websocket":
-            scope.setdefault("extensions", {})["websocket.http.response"] = {}
-        return super().create_application(protocol, scope)
+        """Stock's queue has no limit, and its subprotocols are percent-decoded: not what was offered."""
+        if scope["type"] != "websocket":
+            return super().create_application(protocol, scope)
+        scope["asgi"] = {"version": "3.0"}
+        scope["subprotocols"] = list(protocol.websocket_protocols)
+        fanout = {"write": protocol.write, "unsent": protocol.unsent, "drained": protocol.drained}
+        scope["extensions"] = {"websocket.http.response": {}, "channels.fanout": fanout}
+        queue = ReceiveQueue()
+        running = self.application(scope=scope, receive=queue.get, send=partial(self.handle_reply, protocol))
+        self.connections[protocol]["application_instance"] = asyncio.ensure_future(running)
+        return queue
 
     def listen_success(self, port: Any) -> None:
         self.ports.append(port)

@@ -1,57 +1,55 @@
-"""What `app.servers.daphne` promises on the wire: the real server, a real socket, a raw ASGI application.
-
-This module is also that application. The server imports it, and it reports what happened to it, and what was
-logged, as JSON lines on its standard output; one line on its standard input is a go-ahead from the test.
-"""
+"""What `app.servers.daphne` promises of handshakes, closes and its process; this module is also its application."""
 
 import asyncio
 import http.client
 import json
-import logging
 import os
-import queue
 import select
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
 
-MODULE = "app.servers.daphne"
-LIMIT = 1000
-DEADLINE = 15.0
-PUT_OFF = 3.0  # less than the 5 s for which the server waits for a peer's answer to its close
-CONTINUATION, TEXT, BINARY, RESERVED, CLOSE = 0, 1, 2, 3, 8
-
+from tests.integration.daphne_server import (  # noqa: F401 - fixtures among them
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    DEADLINE,
+    LIMIT,
+    MODULE,
+    PUT_OFF,
+    RESERVED,
+    TEXT,
+    Server,
+    close_frame,
+    frame,
+    go_ahead,
+    own_server,
+    report,
+    routed,
+    running,
+    shared_server,
+    this_tests_server,
+    to_the_end,
+)
 
 # --- The application, in the server's process -------------------------------------------------------------------------
-
-
-TEST = ContextVar("TEST", default="")  # the test that opened the connection: the query string of its address
-
-
-def report(**fields: Any) -> None:
-    print(json.dumps({**fields, "test": TEST.get()}), flush=True)
-
-
-class ReportingHandler(logging.Handler):
-    def emit(self, record: logging.LogRecord) -> None:
-        report(log=record.getMessage(), level=record.levelname)
-
-
-async def go_ahead() -> None:
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
@@ -65,7 +63,7 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
 
 async def show_scope(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "websocket.accept"})
-    shown = {"extensions": scope.get("extensions"), "subprotocols": scope["subprotocols"]}
+    shown = {"extensions": sorted(scope["extensions"]), "subprotocols": scope["subprotocols"]}
     await send({"type": "websocket.send", "text": json.dumps(shown)})
     await send({"type": "websocket.close"})
 
@@ -106,6 +104,21 @@ def denying(status: int, headers: list[tuple[bytes, bytes]], *parts: bytes) -> C
     return deny
 
 
+async def accept_what_was_not_offered(scope: Any, receive: Any, send: Any) -> None:
+    try:
+        await send({"type": "websocket.accept", "subprotocol": "chat.v2"})
+    except ValueError as refusal:
+        report(refusal=str(refusal))
+        raise
+
+
+def accepting(*headers: tuple[bytes, bytes]) -> Callable[..., Any]:
+    async def accept(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "websocket.accept", "headers": headers})
+
+    return accept
+
+
 async def reject(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "websocket.close"})
 
@@ -141,165 +154,20 @@ ROUTES: dict[str, Callable[..., Any]] = {
     "/1013": closing(1013, ""),
     "/4408": closing(4408, "too slow"),
     "/403": reject,
+    "/not-offered": accept_what_was_not_offered,
+    "/headers": accepting(
+        (b"set-cookie", b"a=1"), (b"set-cookie", b"b=2"), (b"x-room", b"lobby"), (b"connection", b"close")
+    ),
+    "/split-accept": accepting((b"x", b"1\r\nset-cookie: a=b")),
+    "/subprotocol-header": accepting((b"Sec-WebSocket-Protocol", b"chat.v1")),
     "/500": fail,
     "/linger": linger,
 }
 
-
-async def application(scope: Any, receive: Any, send: Any) -> None:
-    TEST.set(scope["query_string"].decode())
-    await ROUTES[scope["path"]](scope, receive, send)
+application = routed(ROUTES)
 
 
-if os.environ.get("TEST_DAPHNE_LOGS"):  # "the application's own logging configuration"
-    logging.getLogger().addHandler(ReportingHandler())
-    logging.getLogger().setLevel(logging.INFO)
-
-
-# --- The server, from the test's side ---------------------------------------------------------------------------------
-
-
-class Server:
-    def __init__(self, stderr: Path, *options: str) -> None:
-        here = Path(__file__)
-        root = here.parents[2]
-        environment = {
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": os.pathsep.join([str(root), str(here.parent)]),
-            "TEST_DAPHNE_LOGS": "1",
-        }
-        command = [sys.executable, "-m", MODULE, "-p", "0", "--websocket-max-message-size", str(LIMIT), *options]
-        self.stderr = stderr
-        with stderr.open("wb") as errors:
-            self.process = subprocess.Popen(
-                [*command, f"{here.stem}:application"],
-                cwd=root,
-                env=environment,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                bufsize=0,
-            )
-        self.test = 0
-        self.lines: list[str] = []
-        self.reports: queue.Queue[dict[str, Any]] = queue.Queue()
-        threading.Thread(target=self.read, daemon=True).start()
-        listening = self.wait_for(lambda seen: str(seen.get("log", "")).startswith("Listening on TCP address"))
-        self.port = int(listening["log"].rpartition(":")[2])
-
-    def read(self) -> None:
-        assert self.process.stdout
-        for line in self.process.stdout:
-            self.lines.append(line.decode())
-            if line.startswith(b"{"):
-                self.reports.put(json.loads(line))
-
-    def wait_for(self, wanted: str | Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        """The next report of this test that has the key, or that the function accepts."""
-        deadline = time.monotonic() + DEADLINE
-        while True:
-            try:
-                seen = self.reports.get(timeout=max(0.0, deadline - time.monotonic()))
-            except queue.Empty:
-                pytest.fail(f"not reported in {DEADLINE} s: {wanted}; seen {self.lines}, {self.stderr.read_text()}")
-            if seen.pop("test") not in ("", str(self.test)):
-                continue
-            if wanted in seen if isinstance(wanted, str) else wanted(seen):
-                return seen
-
-    def go_ahead(self) -> None:
-        assert self.process.stdin
-        self.process.stdin.write(b"\n")
-
-    def connect(self, path: str, **options: Any) -> ClientConnection:
-        client: ClientConnection = connect(
-            f"ws://127.0.0.1:{self.port}{path}?{self.test}", open_timeout=DEADLINE, proxy=None, **options
-        )
-        return client
-
-    def tcp(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=DEADLINE)
-
-    def handshake(self, path: str) -> socket.socket:
-        """A raw socket that has asked to become a WebSocket."""
-        peer = self.tcp()
-        peer.sendall(
-            f"GET {path}?{self.test} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
-        )
-        return peer
-
-    def open(self, path: str) -> socket.socket:
-        """A raw socket that is a WebSocket."""
-        peer = self.handshake(path)
-        head = b""
-        while not head.endswith(b"\r\n\r\n"):
-            head += peer.recv(1) or pytest.fail(f"closed in the handshake: {head!r}")
-        assert head.startswith(b"HTTP/1.1 101 ")
-        return peer
-
-    def stop(self) -> None:
-        with self.process:
-            self.process.kill()
-
-
-@contextmanager
-def running(folder: Path, *options: str) -> Iterator[Server]:
-    server = Server(folder / "stderr", *options)
-    try:
-        yield server
-    finally:
-        server.stop()
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("daphne")) as server:
-        yield server
-
-
-@pytest.fixture
-def server(shared: Server) -> Server:
-    """The shared server; what earlier tests' connections still report does not count."""
-    shared.test += 1
-    return shared
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[Server]:
-    """A server that the test may stop."""
-    with running(tmp_path) as server:
-        yield server
-
-
-def frame(opcode: int, payload: bytes, final: bool = True) -> bytes:
-    length = len(payload)
-    size = bytes([0x80 | length]) if length < 126 else b"\xfe" + struct.pack("!H", length)
-    return bytes([opcode | (0x80 if final else 0)]) + size + b"\0\0\0\0" + payload  # masked with zeros
-
-
-def to_the_end(peer: socket.socket, seconds: float = DEADLINE) -> bytes:
-    """Everything until the server ends the connection, which it has to do by the deadline."""
-    deadline = time.monotonic() + seconds
-    received = b""
-    while True:
-        peer.settimeout(max(0.001, deadline - time.monotonic()))
-        try:
-            part = peer.recv(65536)
-        except ConnectionResetError:
-            return received
-        if not part:
-            return received
-        received += part
-
-
-def close_frame(peer: socket.socket) -> int:
-    """The code of the close frame that comes next."""
-    data = b""
-    while len(data) < 4:
-        data += peer.recv(4 - len(data)) or pytest.fail(f"the connection ended without a close frame: {data!r}")
-    assert data[0] == 0x80 | CLOSE
-    return int.from_bytes(data[2:4], "big")
+# --- The peer's side --------------------------------------------------------------------------------------------------
 
 
 def pieces(payload: bytes) -> list[bytes]:
@@ -316,12 +184,54 @@ def pieces(payload: bytes) -> list[bytes]:
 def test_the_scope_offers_the_denial_response_and_the_peers_subprotocols(server: Server) -> None:
     with server.connect("/scope", subprotocols=["chat.v1", "other"]) as client:
         scope = json.loads(client.recv(timeout=DEADLINE))
-    assert scope == {"extensions": {"websocket.http.response": {}}, "subprotocols": ["chat.v1", "other"]}
+    assert scope == {"extensions": ["channels.fanout", "websocket.http.response"], "subprotocols": ["chat.v1", "other"]}
 
 
 def test_the_applications_choice_of_subprotocol_reaches_the_peer(server: Server) -> None:
     with server.connect("/echo", subprotocols=["chat.v1", "other"]) as client:
         assert client.subprotocol == "chat.v1"
+
+
+def test_the_peers_subprotocols_reach_the_application_and_come_back_as_they_were_sent(server: Server) -> None:
+    with server.connect("/scope", subprotocols=["chat%2Ev1", "b"]) as client:
+        assert json.loads(client.recv(timeout=DEADLINE))["subprotocols"] == ["chat%2Ev1", "b"]
+    with server.connect("/echo", subprotocols=["chat%2Ev1", "b"]) as client:
+        assert client.subprotocol == "chat%2Ev1"
+
+
+def test_a_subprotocol_that_was_not_offered_is_an_error_where_the_application_accepts_it(server: Server) -> None:
+    with pytest.raises(InvalidStatus) as denied:
+        server.connect("/not-offered", subprotocols=["chat.v1"])
+    assert denied.value.response.status_code == 500
+    refusal = server.wait_for("refusal")["refusal"]
+    assert "['chat.v1']" in refusal
+    assert "'chat.v2'" in refusal
+
+
+def test_a_subprotocol_that_is_not_ascii_is_a_bad_request_and_no_error_is_logged(own: Server) -> None:
+    with own.handshake("/echo", b"Sec-WebSocket-Protocol: caf\xe9\r\n") as peer:
+        assert to_the_end(peer).startswith(b"HTTP/1.1 400 ")
+    with own.connect("/echo"):
+        pass
+    own.wait_for("disconnected")
+    own.process.terminate()
+    assert own.process.wait(DEADLINE) == 0
+    assert not [line for line in own.lines if "ERROR" in line or "Traceback" in line]
+
+
+def test_the_headers_of_an_accept_are_in_the_response(server: Server) -> None:
+    with server.connect("/headers") as client:
+        assert client.response
+        headers = client.response.headers
+    assert headers.get_all("Set-Cookie") == ["a=1", "b=2"]
+    assert (headers["X-Room"], headers.get_all("Connection")) == ("lobby", ["Upgrade"])
+
+
+@pytest.mark.parametrize("path", ["/split-accept", "/subprotocol-header"])
+def test_a_header_that_would_break_the_handshake_is_an_error_of_the_application(server: Server, path: str) -> None:
+    with pytest.raises(InvalidStatus) as denied:
+        server.connect(path, subprotocols=["chat.v1"])
+    assert denied.value.response.status_code == 500
 
 
 def test_a_denial_without_body_is_a_complete_http_response_and_ends_the_connection(server: Server) -> None:
@@ -564,6 +474,31 @@ def test_a_burst_of_200_connections_finds_room_in_the_backlog(own: Server) -> No
         assert not waiting
 
 
+def test_over_tls_everything_is_encrypted(tmp_path: Path) -> None:
+    """What is sent past Twisted's transport, as on plain TCP, would not be."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    self_signed(key, certificate)
+    endpoint = f"ssl:0:interface=127.0.0.1:privateKey={key}:certKey={certificate}"
+    context = ssl.create_default_context(cafile=certificate)
+    with running(Path(__file__), tmp_path, "-e", endpoint) as server:
+        address = f"wss://127.0.0.1:{server.port}/echo"
+        with connect(address, ssl=context, server_hostname="localhost", proxy=None) as client:
+            client.send("hello")
+            assert client.recv(timeout=DEADLINE) == "hello"
+
+
+def self_signed(key: Path, certificate: Path) -> None:
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    private = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(subject, subject, private.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+    pem = serialization.Encoding.PEM
+    certificate.write_bytes(builder.sign(private, hashes.SHA256()).public_bytes(pem))
+    key.write_bytes(private.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+
+
 # --- The command line -------------------------------------------------------------------------------------------------
 
 
@@ -593,7 +528,7 @@ def test_every_line_comes_through_the_applications_logging_and_none_is_an_access
 
 def test_an_access_log_that_is_asked_for_is_written(tmp_path: Path) -> None:
     log = tmp_path / "access"
-    with running(tmp_path, "--access-log", str(log)) as server:
+    with running(Path(__file__), tmp_path, "--access-log", str(log)) as server:
         with server.connect("/echo"):
             pass
         server.wait_for("disconnected")
