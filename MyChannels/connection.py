@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from redis.asyncio import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from MyChannels.log import Unavailable
 
@@ -35,6 +35,7 @@ Part = str | int | bytes | Generation
 class Question(NamedTuple):
     command: Sequence[Part]
     answer: asyncio.Future[Any]
+    held: bool
 
 
 def generation_of(info: str) -> str:
@@ -78,7 +79,7 @@ class Connection:
 
     async def ask(self, *command: Part, held: bool = False) -> Any:
         """Redis' answer, undecoded. Raises Unavailable, and ResponseError for what Redis refuses."""
-        question = Question(command, asyncio.get_running_loop().create_future())
+        question = Question(command, asyncio.get_running_loop().create_future(), held)
         if held and self._holding is not None:
             self._holding.append(question)
         else:
@@ -146,9 +147,9 @@ class Connection:
     async def _read(self, connection: Any) -> Any:
         try:
             return await connection.read_response()
+        except NoScriptError as error:
+            raise ConnectionError(str(error)) from error  # a new connection loads the scripts
         except ResponseError as error:
-            if str(error).startswith(("NOSCRIPT", "LOADING")):
-                raise ConnectionError(str(error)) from error  # a new connection loads the scripts
             return error
 
     async def _connected(self, connection: Any) -> None:
@@ -168,4 +169,7 @@ class Connection:
             self._on_restart()
 
     def _hold(self) -> None:
+        """Also what was asked before the restart was noticed."""
         self._holding = self._holding or deque()
+        self._holding.extend(question for question in self._waiting if question.held)
+        self._waiting = deque(question for question in self._waiting if not question.held)

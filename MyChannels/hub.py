@@ -54,6 +54,7 @@ PING_SECONDS = 0.25
 SETTLE_SECONDS = 1.0
 RETRY_SECONDS = 0.25
 MOST_UNSENT = 10_000  # events; what is dropped is in the log
+CLOSE_SECONDS = 2.0  # for what is still to be sent when the hub closes
 
 # What a channel layer raises when Redis is away.
 LAYER_FAULTS = (RedisError, OSError, TimeoutError)
@@ -97,6 +98,8 @@ class Hub:
         self._closing: dict[str, asyncio.Task[None]] = {}
         self._unsent: deque[tuple[str, dict[str, Any]]] = deque()
         self._something_unsent = asyncio.Event()
+        self._all_sent = asyncio.Event()
+        self._all_sent.set()
         self._channel: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._probe = 0
         self._probe_came = asyncio.Event()
@@ -124,13 +127,15 @@ class Hub:
         ]
 
     async def close(self) -> None:
-        """Leaves everything; for the end of the process, and of a test."""
+        """Leaves everything, and tells the other processes; for the end of this one, and of a test."""
         self._hubs.pop(asyncio.get_running_loop(), None)
+        with contextlib.suppress(Unavailable, TimeoutError):
+            await self.presence.end()
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._all_sent.wait()
         for task in [*self._tasks, *self._opening.values(), *self._closing.values()]:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        with contextlib.suppress(Unavailable):
-            await self.presence.end()
         await self._log.close()
 
     # ── What consumers ask ─────────────────────────────────────────────────────────────────────
@@ -199,6 +204,7 @@ class Hub:
     def _publish(self, group: str, event: dict[str, Any]) -> None:
         if len(self._unsent) < MOST_UNSENT:
             self._unsent.append((group, event))
+            self._all_sent.clear()
             self._something_unsent.set()
 
     async def _send(self) -> None:
@@ -213,6 +219,7 @@ class Hub:
                         await self.layer.group_send(group, event)
                 except LAYER_FAULTS as fault:
                     logger.warning("an event to %s may not have been delivered: %s", group, fault)
+            self._all_sent.set()
 
     # ── Receiving ──────────────────────────────────────────────────────────────────────────────
 
@@ -289,7 +296,8 @@ class Hub:
                 await asyncio.wait([closing])
             channel = await asyncio.shield(self._channel)
             await self.layer.group_add(room.group, channel)
-            await asyncio.gather(room.open(), self.presence.open(room.name))
+            await self.presence.open(room.name)
+            await room.open()
         except LAYER_FAULTS as fault:
             raise Unavailable(f"room {room.name} cannot be opened: {fault}") from fault
         finally:

@@ -30,6 +30,9 @@ GATHER_SECONDS = 0.2  # changes within are told together
 GRACE_SECONDS = 2.0
 CROWD_SECONDS = 1.0  # between two announcements in a room above the limit
 
+# In place of a version: the process has no members any more.
+ENDED = -1
+
 # Members by a key of their own, since names may repeat.
 Names = dict[str, str]
 
@@ -40,14 +43,17 @@ class Roster:
     def __init__(self, connection: Connection) -> None:
         self._ask = connection.ask
 
-    async def save(self, process: str, version: int, rooms: Mapping[str, Names]) -> None:
-        """Replaces these rooms' members of `process`, and says that it lives."""
+    async def save(self, process: str, version: int, rooms: Mapping[str, Names]) -> bool:
+        """Replaces these rooms' members of `process`, and says that it lives.
+
+        True if nothing else is known of it: its lists have expired, or were never there.
+        """
         key = process_key(process)
         empty = [room for room, names in rooms.items() if not names]
         # One HSET: a reader sees a version with exactly its members.
         lists = [part for room, names in rooms.items() for part in (room, json.dumps(names))]
         alive_until = int(time.time() + ALIVE_SECONDS)
-        await asyncio.gather(
+        added, *_ = await asyncio.gather(
             self._ask("HSET", key, "", version, *lists),
             *(
                 [self._ask("HDEL", key, *empty)]
@@ -58,6 +64,7 @@ class Roster:
             self._ask("ZADD", PROCESSES_KEY, alive_until, process),
             self._ask("EXPIRE", PROCESSES_KEY, ALIVE_SECONDS),
         )
+        return bool(added == 1 + len(rooms))
 
     async def load(self, process: str, rooms: Iterable[str]) -> tuple[int, dict[str, Names]]:
         """The version of a process' lists, 0 if it has none, and its members of these rooms."""
@@ -114,6 +121,7 @@ class Presence:
         self._rooms: dict[str, People] = {}
         self._peers: dict[str, int] = {}  # processes, with the version of their lists that is known here
         self._version = 0
+        self._beating_since: float | None = None  # without an interruption
         self._something = asyncio.Event()
 
     # ── What the hub asks ──────────────────────────────────────────────────────────────────────
@@ -125,7 +133,9 @@ class Presence:
         if self._roster is None:
             return
         for process in list(self._peers):
-            _, lists = await self._roster.load(process, [room])
+            version, lists = await self._roster.load(process, [room])
+            while version < self._peers.get(process, -1):  # it has told more since than was read
+                version, lists = await self._roster.load(process, [room])
             people.remote[process] = lists[room]
             people.shown |= lists[room]
 
@@ -165,6 +175,9 @@ class Presence:
         process, version = event["process"], event["version"]
         if process == self.process:
             return
+        if version == ENDED:
+            self._gone(process)
+            return
         known = self._peers.get(process, -1)
         if version <= known:
             return
@@ -189,11 +202,21 @@ class Presence:
         """One heartbeat: says that this process lives, and looks who else does. Raises Unavailable."""
         if self._roster is None:
             return
-        await self._roster.save(self.process, self._version, {})
+        try:
+            if await self._roster.save(self.process, self._version, {}):
+                everybody = {room: _names(people) for room, people in self._rooms.items()}
+                await self._roster.save(self.process, self._version, everybody)
+            alive = await self._roster.alive() - {self.process}
+        except BaseException:
+            self._beating_since = None
+            raise
+        now = self._now()
+        self._beating_since = self._beating_since or now
         self._tell({"type": "hub.presence", "process": self.process, "version": self._version})
-        alive = await self._roster.alive() - {self.process}
-        for process in self._peers.keys() - alive:
-            self._gone(process)
+        # After an outage the others need as long to say that they live as we did.
+        if now - self._beating_since >= ALIVE_SECONDS:
+            for process in self._peers.keys() - alive:
+                self._gone(process)
         for process in alive:
             if self._peers.get(process, -1) < 0:
                 await self._read(process)
@@ -211,9 +234,10 @@ class Presence:
             self._tell_rooms()
 
     async def end(self) -> None:
-        """Takes this process' members off at once."""
+        """Takes this process' members off at once. Raises Unavailable."""
         if self._roster:
             await self._roster.remove(self.process)
+            self._tell({"type": "hub.presence", "process": self.process, "version": ENDED})
 
     # ── How ────────────────────────────────────────────────────────────────────────────────────
 
@@ -293,7 +317,8 @@ class Presence:
                     self._went(people, key)
 
     def _gone(self, process: str) -> None:
-        del self._peers[process]
+        self._peers.pop(process, None)
+        self._something.set()
         for people in self._rooms.values():
             for key in people.remote.pop(process, {}):
                 self._went(people, key)

@@ -99,11 +99,11 @@ class StreamLog:
         """Drops the idlest rooms' logs until Redis has room again; returns their names."""
         dropped: list[str] = []
         while await self._fullness() > FULL:
-            rooms = (await self._ask("ZPOPMIN", ROOMS_KEY, DROPPED_AT_ONCE))[::2]
-            if not rooms:
+            names = [room.decode() for room in await self._ask("ZRANGE", ROOMS_KEY, 0, DROPPED_AT_ONCE - 1)]
+            if not names:
                 break
-            names = [room.decode() for room in rooms]
             await self._ask("UNLINK", *(key for name in names for key in log_keys(name)))
+            await self._ask("ZREM", ROOMS_KEY, *names)
             dropped += names
         return dropped
 
