@@ -3,7 +3,12 @@
 The number of workers is WEB_CONCURRENCY, which gunicorn reads itself.
 """
 
+import os
 from typing import Any
+
+# Where the workers leave their counts for each other: the container's own tmpfs. The package reads it when it
+# is imported.
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = "/tmp"  # noqa: S108
 
 from prometheus_client.multiprocess import mark_process_dead
 
@@ -16,8 +21,6 @@ control_socket_disable = True
 forwarded_allow_ips = "*"  # only nginx reaches this port, and it sets the headers itself
 graceful_timeout = 20  # seconds; compose.yaml grants more before it kills
 logconfig_dict = LOGGING
-# Where prometheus_client's workers leave their counts for each other: the container's own tmpfs.
-raw_env = ["PROMETHEUS_MULTIPROC_DIR=/tmp"]
 
 
 def child_exit(server: Any, worker: Any) -> None:
