@@ -54,6 +54,7 @@ PING_SECONDS = 0.25
 SETTLE_SECONDS = 1.0
 RETRY_SECONDS = 0.25
 MOST_UNSENT = 10_000  # events; what is dropped is in the log
+CANCEL_SECONDS = 0.5
 CLOSE_SECONDS = 2.0  # for what is still to be sent when the hub closes
 
 # What a channel layer raises when Redis is away.
@@ -133,9 +134,11 @@ class Hub:
             await self.presence.end()
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._all_sent.wait()
-        for task in [*self._tasks, *self._opening.values(), *self._closing.values()]:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        running = {*self._tasks, *self._opening.values(), *self._closing.values()}
+        while running:  # Python 3.11's wait_for can swallow a cancellation that comes just as it is done
+            for task in running:
+                task.cancel()
+            _, running = await asyncio.wait(running, timeout=CANCEL_SECONDS)
         await self._log.close()
 
     # ── What consumers ask ─────────────────────────────────────────────────────────────────────
