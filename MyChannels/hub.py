@@ -174,6 +174,8 @@ class Hub:
             message = appended.message(draft)
             room.hear(appended.epoch, message)  # members here need not wait for the echo
             self._publish(room.group, message.event(appended.epoch))
+        elif appended.offset > room.offset:
+            room.repair()  # said by another process, which may not have come to tell
         return appended
 
     async def say_in(self, name: str, draft: Draft) -> Appended:

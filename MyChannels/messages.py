@@ -152,12 +152,16 @@ class Message:
     def from_event(cls, content: Mapping[str, Any]) -> Message | None:
         """None for what did not come by way of the log."""
         try:
-            return cls(
-                content["offset"],
-                content["sender"],
-                content["text"],
-                content["time"],
-                user=content.get("user", False),
+            return (
+                cls(
+                    content["offset"],
+                    content["sender"],
+                    content["text"],
+                    content["time"],
+                    user=content.get("user", False),
+                )
+                if "epoch" in content
+                else None
             )
         except KeyError:
             return None
@@ -311,6 +315,8 @@ def parse_v1(line: str, max_length: int) -> ClientObject:
     ref = _ref(content)
     match content.get("type"):
         case "send":
+            if ref is None and content.get("ref") is not None:
+                raise Fault("malformed", f'expected "ref" to be a string of 1 to {LONGEST_REF} characters')
             return Send(_text(content, max_length, ref), ref)
         case "typing":
             return Typing()
@@ -322,7 +328,9 @@ def parse_v1(line: str, max_length: int) -> ClientObject:
             before = content.get("before")
             return History(
                 None if before is None else _whole(content, "before", LARGEST_OFFSET, ref),
-                min(_whole(content, "limit", LARGEST_OFFSET, ref), MOST_HISTORY) if "limit" in content else HISTORY,
+                min(_whole(content, "limit", LARGEST_OFFSET, ref), MOST_HISTORY)
+                if content.get("limit") is not None
+                else HISTORY,
             )
         case str():
             raise Fault("unknown_type", "expected send, typing, members, history or ping", ref)
@@ -331,12 +339,10 @@ def parse_v1(line: str, max_length: int) -> ClientObject:
 
 
 def _ref(content: dict[str, Any]) -> str | None:
+    """None where there is none that an answer could name."""
     ref = content.get("ref")
-    if ref is None:
-        return None
-    if not isinstance(ref, str) or not 1 <= len(ref) <= LONGEST_REF or _holds_surrogate(ref):
-        raise Fault("malformed", f'expected "ref" to be a string of 1 to {LONGEST_REF} characters')
-    return ref
+    good = isinstance(ref, str) and 1 <= len(ref) <= LONGEST_REF and not _holds_surrogate(ref)
+    return ref if good else None
 
 
 def _text(content: dict[str, Any], max_length: int, ref: str | None) -> str:
@@ -368,6 +374,8 @@ def _holds_surrogate(text: str) -> bool:
 # ── Connecting ─────────────────────────────────────────────────────────────────────────────────
 
 LONGEST_NAME = 40  # code points
+# What Unicode counts among letters, marks and symbols, and fonts show as nothing.
+INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800"
 CLIENT = re.compile(r"[A-Za-z0-9_-]{16,64}")
 SINCE = re.compile(r"([A-Za-z0-9_-]{1,64}):([0-9]{1,16})")
 
@@ -406,9 +414,7 @@ def guest_name(given: str) -> str:
     if not 1 <= len(name) <= LONGEST_NAME:
         raise Malformed(f"expected a name of 1 to {LONGEST_NAME} characters, received {len(name)}")
     # Controls; directions and zero-width; line and paragraph separators; surrogates; and what shows nothing at all.
-    if any(
-        unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp", "Cs"} or c in "\u034f\u115f\u1160\u17b4\u17b5" for c in name
-    ):
+    if any(unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp", "Cs"} or c in INVISIBLE for c in name):
         raise Malformed("expected a name of visible characters, received an invisible one")
     if "说:" in name or name.startswith("Server"):
         raise Malformed("expected a name that does not read like the server's sentences")

@@ -121,6 +121,7 @@ class Presence:
         self._rooms: dict[str, People] = {}
         self._peers: dict[str, int] = {}  # processes, with the version of their lists that is known here
         self._version = 0
+        self._ended = False
         self._beating_since: float | None = None  # without an interruption
         self._something = asyncio.Event()
 
@@ -134,10 +135,12 @@ class Presence:
             return
         for process in list(self._peers):
             version, lists = await self._roster.load(process, [room])
-            while version < self._peers.get(process, -1):  # it has told more since than was read
+            # It has told more since than was read; 0 is none at all: its lists have expired.
+            while 0 < version < self._peers.get(process, -1):
                 version, lists = await self._roster.load(process, [room])
-            people.remote[process] = lists[room]
-            people.shown |= lists[room]
+            if process in self._peers:  # still
+                people.remote[process] = lists[room]
+                people.shown |= lists[room]
 
     def close(self, room: str) -> None:
         """Nobody here is in the room any longer."""
@@ -200,12 +203,10 @@ class Presence:
 
     async def beat(self) -> None:
         """One heartbeat: says that this process lives, and looks who else does. Raises Unavailable."""
-        if self._roster is None:
+        if self._roster is None or self._ended:
             return
         try:
-            if await self._roster.save(self.process, self._version, {}):
-                everybody = {room: _names(people) for room, people in self._rooms.items()}
-                await self._roster.save(self.process, self._version, everybody)
+            await self._save(self._roster, {})
             alive = await self._roster.alive() - {self.process}
         except BaseException:
             self._beating_since = None
@@ -235,6 +236,7 @@ class Presence:
 
     async def end(self) -> None:
         """Takes this process' members off at once. Raises Unavailable."""
+        self._ended = True
         if self._roster:
             await self._roster.remove(self.process)
             self._tell({"type": "hub.presence", "process": self.process, "version": ENDED})
@@ -258,7 +260,7 @@ class Presence:
 
     async def _tell_processes(self) -> None:
         changed = self._changed_rooms()
-        if not changed or self._roster is None:
+        if not changed or self._roster is None or self._ended:
             for _, people in changed:
                 people.changed.clear()
             return
@@ -270,13 +272,18 @@ class Presence:
         for _, people in changed:
             people.changed = set()
         try:
-            await self._roster.save(self.process, self._version, lists)
+            await self._save(self._roster, lists)
         except BaseException:
             for room, people in changed:
                 people.changed |= told[room]
             self._something.set()
             raise
         self._tell(event)
+
+    async def _save(self, roster: Roster, rooms: Mapping[str, Names]) -> None:
+        if await roster.save(self.process, self._version, rooms):
+            self._version += 1  # who reads in between has read too little
+            await roster.save(self.process, self._version, {room: _names(p) for room, p in self._rooms.items()})
 
     def _tell_rooms(self) -> None:
         now = self._now()

@@ -64,6 +64,7 @@ class Room:
         self._members: dict[Format, dict[Member, Callable[[Any], None]]] = {}
         self._kept: deque[Message] = deque()
         self._kept_characters = 0
+        self._full = False  # of characters
         self._early: dict[int, tuple[str, Message]] = {}  # by offset: arrived before its turn
         self._overtaken: asyncio.TimerHandle | None = None
         self._repairing: asyncio.Task[None] | None = None
@@ -148,7 +149,10 @@ class Room:
         if len(self._early) < READ_AT_ONCE:  # otherwise the log has them all the same
             self._early[message.offset] = (epoch, message)
         if self._overtaken is None:
-            self._overtaken = asyncio.get_running_loop().call_later(OVERTAKEN_SECONDS, self._overtaken_is_lost)
+            self._wait()
+
+    def _wait(self) -> None:
+        self._overtaken = asyncio.get_running_loop().call_later(OVERTAKEN_SECONDS, self._overtaken_is_lost)
 
     def _overtaken_is_lost(self) -> None:
         self._overtaken = None
@@ -159,6 +163,12 @@ class Room:
         while (found := self._early.pop(self.offset + 1, None)) and found[0] == self.epoch:
             self._pass_on(found[1])
         self._early = {offset: found for offset, found in self._early.items() if offset > self.offset}
+        # What is missing now has been missing since now.
+        if self._overtaken:
+            self._overtaken.cancel()
+            self._overtaken = None
+        if self._early:
+            self._wait()
 
     # ── Reading the log ────────────────────────────────────────────────────────────────────────
 
@@ -216,6 +226,7 @@ class Room:
         self.epoch, self.offset, self.sent_at = epoch, offset, 0
         self._kept.clear()
         self._kept_characters = 0
+        self._full = False
         self._early = {offset: found for offset, found in self._early.items() if found[0] == epoch}
         for member in self.members:
             member.begin_anew()
@@ -234,7 +245,7 @@ class Room:
     async def after(self, offset: int, limit: int) -> list[Message]:
         """Up to `limit` messages after `offset`, as far as members have heard; empty if the first of them is
         not in the log any more. Raises Unavailable."""
-        if not self._keeps(offset) and self.offset - offset <= KEPT_MESSAGES:
+        if not self._keeps(offset) and self.offset - offset <= KEPT_MESSAGES and not self._full:
             await self._look_back(offset)
         if not self._keeps(offset):
             page = await self._log.read(self.name, self.position, after=offset, limit=limit)
@@ -260,11 +271,23 @@ class Room:
             first = self._kept[0].offset if self._kept else self.offset + 1
             older = [message for message in page.messages if message.offset < first]
             if older and older[-1].offset == first - 1 and len(older) == first - older[0].offset:
-                self._kept.extendleft(reversed(older))
-                self._kept_characters += sum(len(message.text) for message in older)
+                for message in reversed(older):
+                    if self._full:
+                        return
+                    self._kept.appendleft(message)
+                    self._kept_characters += len(message.text)
+                    self._drop_oldest()
 
     def _keep(self, message: Message) -> None:
         self._kept.append(message)
         self._kept_characters += len(message.text)
-        while len(self._kept) > KEPT_MESSAGES or self._kept_characters > KEPT_CHARACTERS:
+        # Who was away for longer than these long texts reads for itself: to look back would be in vain.
+        self._full = self._full and self._kept_characters > KEPT_CHARACTERS // 2
+        self._drop_oldest()
+        while len(self._kept) > KEPT_MESSAGES:
+            self._kept_characters -= len(self._kept.popleft().text)
+
+    def _drop_oldest(self) -> None:
+        while self._kept_characters > KEPT_CHARACTERS:
+            self._full = True
             self._kept_characters -= len(self._kept.popleft().text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import struct
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ from MyChannels import metrics
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+
+logger = logging.getLogger(__name__)
 
 # The extension that our servers offer in a scope: {"write": …, "unsent": …, "drained": …}.
 FANOUT = "channels.fanout"
@@ -57,7 +60,7 @@ class SendWriter:
 
     def __init__(self, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
         self._send = send
-        self._waiting: deque[str] = deque()
+        self._waiting: deque[tuple[str, int]] = deque()
         self._bytes = 0
         self._sending: asyncio.Task[None] | None = None
         self._closed = False
@@ -65,8 +68,8 @@ class SendWriter:
     def write(self, text: str) -> None:
         if self._closed:
             return
-        self._waiting.append(text)
-        self._bytes += len(text)
+        self._waiting.append((text, size := len(text.encode())))
+        self._bytes += size
         if self._bytes > OUTGOING_BYTES and len(self._waiting) > 1:
             self._closed = True
             self._waiting.clear()
@@ -85,9 +88,15 @@ class SendWriter:
             self._sending.cancel()
 
     async def _send_all(self) -> None:
-        while self._waiting:
-            text = self._waiting.popleft()
-            self._bytes -= len(text)
-            await self._send({"type": "websocket.send", "text": text})
-        if self._closed:
-            await self._send({"type": "websocket.close", "code": TOO_SLOW, "reason": "too slow"})
+        try:
+            while self._waiting:
+                text, size = self._waiting.popleft()
+                self._bytes -= size
+                await self._send({"type": "websocket.send", "text": text})
+            if self._closed:
+                await self._send({"type": "websocket.close", "code": TOO_SLOW, "reason": "too slow"})
+        except Exception as fault:
+            # The peer has gone, as uvicorn says; the consumer is told so by its own disconnect.
+            logger.debug("nothing more is sent: %s", fault)
+            self._closed = True
+            self._waiting.clear()

@@ -89,7 +89,8 @@ class RoomConsumer(AsyncWebsocketConsumer):
         guest = asked.name or "guest-" + "".join(secrets.choice(LETTERS) for _ in range(4))
         self.name = user.get_username() if user and self.user else guest
         client = asked.client or secrets.token_urlsafe(16)
-        self.identity = f"{'user' if self.user else 'guest'} {self.name} {client}"
+        # No part can hold the NUL, but a ref, which is last.
+        self.identity = f"{'user' if self.user else 'guest'}\0{self.name}\0{client}"
         self.key = hashlib.blake2b(self.identity.encode(), digest_size=9).hexdigest()
 
     async def join(self, asked: Connect) -> None:
@@ -188,6 +189,8 @@ class RoomConsumer(AsyncWebsocketConsumer):
 
     async def receive_v1(self, frame: str | bytes) -> None:
         for line in messages.lines(frame):
+            if self.room is None:
+                return  # closing
             try:
                 asked = self.permitted(line)
                 await self.handle(asked)
@@ -196,9 +199,15 @@ class RoomConsumer(AsyncWebsocketConsumer):
 
     def permitted(self, line: str) -> messages.ClientObject:
         allowed = self.rate.permits()
-        asked = messages.parse_v1(line, settings.MAX_TEXT_LENGTH)
+        asked: messages.ClientObject | Fault
+        try:
+            asked = messages.parse_v1(line, settings.MAX_TEXT_LENGTH)
+        except Fault as fault:
+            asked = fault
         if not allowed:
             raise Fault("rate_limited", "expected fewer messages; send it again later", getattr(asked, "ref", None))
+        if isinstance(asked, Fault):
+            raise asked
         return asked
 
     async def handle(self, asked: messages.ClientObject) -> None:
@@ -232,7 +241,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
     async def append(self, text: str, ref: str | None) -> None:
         if self.room is None:
             return
-        own = f"{self.identity} {ref}" if ref else secrets.token_urlsafe(16)
+        own = f"{self.identity}\0{ref}" if ref else secrets.token_urlsafe(16)
         try:
             appended = await self.hub.say(self.room, Draft(self.name, text, own, self.user))
         except RefReused as fault:

@@ -30,7 +30,7 @@ NEEDS: dict[str, list[tuple[str, str, str]]] = {
         ("the user redis is 999", "id -u redis", "999"),
         *(
             (f"the tool {tool}", f"command -v {tool}", r"/\S+")
-            for tool in ("cat", "cut", "head", "install", "sh", "sha256sum", "timeout", "tr")
+            for tool in ("cat", "cp", "cut", "head", "install", "od", "sh", "sha256sum", "timeout", "tr")
         ),
     ],
 }

@@ -1,0 +1,689 @@
+"""One room of one process: its members hear the log once, in order and without a gap, and reading it is rare."""
+
+import asyncio
+import json
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from MyChannels import messages
+from MyChannels.formats import OBJECTS, ChatV1, Documented, Format
+from MyChannels.log import NOTHING_SEEN, Draft, Page, Position, Unavailable
+from MyChannels.log.memory import MemoryLog
+from MyChannels.messages import Message
+from MyChannels.room import KEPT_CHARACTERS, KEPT_MESSAGES, LOOK_BACK, OVERTAKEN_SECONDS, READ_AT_ONCE, Room
+from tests.unit.virtual_time import in_virtual_time, passes, settle
+
+
+class CountedLog(MemoryLog):
+    """Counts what is read of it; its answers can be held back, and fail."""
+
+    def __init__(self, length: int = 10_000) -> None:
+        super().__init__(length=length, seconds=86_400)
+        self.reads = 0
+        self.read_messages = 0
+        self.away = False
+        self.answers = asyncio.Event()
+        self.answers.set()
+
+    async def read(
+        self, room: str, seen: Position = NOTHING_SEEN, *, after: int | None = None, limit: int = 500
+    ) -> Page:
+        self.reads += 1
+        if self.away:
+            raise Unavailable("the log is away")
+        page = await super().read(room, seen, after=after, limit=limit)
+        self.read_messages += len(page.messages)
+        await self.answers.wait()
+        return page
+
+    async def say(self, text: str = "hello") -> tuple[str, Message]:
+        """What the process that appended it would publish."""
+        draft = Draft("Ada", text, ref=str(random.random()))  # noqa: S311  # no secret
+        appended = await self.append("lobby", draft)
+        return appended.epoch, appended.message(draft)
+
+    async def say_many(self, number: int, text: str = "hello") -> list[tuple[str, Message]]:
+        return [await self.say(text) for _ in range(number)]
+
+
+class Ear:
+    """A member that records what it is told."""
+
+    def __init__(self, kind: Format = OBJECTS, key: str = "k") -> None:
+        self.format = kind
+        self.key = key
+        self.heard: list[Any] = []
+        self.anew: list[int] = []  # how much had been heard before each
+
+    @property
+    def write(self) -> Callable[[Any], None]:
+        return self.heard.append
+
+    def begin_anew(self) -> None:
+        self.anew.append(len(self.heard))
+
+    @property
+    def offsets(self) -> list[int]:
+        return [message.offset for message in self.heard]
+
+
+async def open_room(length: int = 10_000, *, before: int = 0, ears: int = 1) -> tuple[CountedLog, Room, list[Ear]]:
+    """An open room in which so much was said before; the reading done for that does not count."""
+    log = CountedLog(length)
+    await log.say_many(before)
+    room = Room("lobby", log)
+    await room.open()
+    members = [Ear() for _ in range(ears)]
+    for member in members:
+        room.add(member)
+    log.reads = log.read_messages = 0
+    return log, room, members
+
+
+# ── Hearing ────────────────────────────────────────────────────────────────────────────────────
+
+
+@in_virtual_time
+async def test_messages_in_order_are_passed_on_at_once() -> None:
+    log, room, [ear] = await open_room()
+    for said in await log.say_many(3):
+        room.hear(*said)
+        assert ear.heard[-1] is said[1]
+    assert ear.offsets == [1, 2, 3]
+    assert (room.offset, room.position) == (3, Position(room.epoch, 3, said[1].sent_at))
+    assert log.reads == 0
+
+
+@in_virtual_time
+async def test_member_hears_what_follows_its_joining_and_nothing_after_its_leaving() -> None:
+    log, room, [early] = await open_room(before=5)
+    late = Ear()
+    said = await log.say_many(4)
+    room.hear(*said[0])
+    room.add(late)
+    room.hear(*said[1])
+    room.remove(early)
+    room.remove(early)  # who has left already
+    room.hear(*said[2])
+    room.remove(late)
+    room.hear(*said[3])
+    assert (early.offsets, late.offsets) == ([6, 7], [7, 8])
+    assert room.members == []
+
+
+@in_virtual_time
+async def test_message_that_arrives_several_times_is_heard_once() -> None:
+    log, room, [ear] = await open_room()
+    said = await log.say_many(3)
+    for again in [0, 0, 1, 0, 1, 2, 2, 0]:
+        room.hear(*said[again])
+    await passes(1)
+    assert ear.offsets == [1, 2, 3]
+    assert log.reads == 0
+
+
+@in_virtual_time
+async def test_messages_that_overtake_each_other_wait_for_their_turn_without_a_reading() -> None:
+    log, room, [ear] = await open_room()
+    said = await log.say_many(5)
+    for place in [4, 2, 1, 3]:
+        room.hear(*said[place])
+    await passes(OVERTAKEN_SECONDS - 0.01)
+    assert ear.heard == []
+    room.hear(*said[0])
+    assert ear.offsets == [1, 2, 3, 4, 5]
+    await passes(1)
+    assert (ear.offsets, log.reads) == ([1, 2, 3, 4, 5], 0)
+
+
+@in_virtual_time
+async def test_what_is_still_missing_after_50_ms_is_read_once_for_all_members() -> None:
+    log, room, ears = await open_room(ears=1000)
+    said = await log.say_many(10)
+    for place in [0, 4, 7, 9]:
+        room.hear(*said[place])
+    await passes(OVERTAKEN_SECONDS + 0.001)
+    assert all(ear.offsets == list(range(1, 11)) for ear in ears)
+    assert log.reads == 1
+    for late in said:
+        room.hear(*late)
+    await passes(1)
+    assert all(len(ear.heard) == 10 for ear in ears)
+    assert all(ear.anew == [] for ear in ears)
+    assert log.reads == 1
+
+
+@in_virtual_time
+async def test_gap_of_any_length_is_read_page_by_page() -> None:
+    log, room, [ear] = await open_room()
+    said = await log.say_many(READ_AT_ONCE * 3 + 7)
+    room.hear(*said[-1])
+    await passes(1)
+    assert ear.offsets == list(range(1, len(said) + 1))
+    assert log.reads == 4
+
+
+@in_virtual_time
+async def test_many_messages_ahead_do_not_pile_up() -> None:
+    log, room, [ear] = await open_room()
+    said = await log.say_many(READ_AT_ONCE * 2)
+    for one in said[1:]:
+        room.hear(*one)
+    assert len(room._early) <= READ_AT_ONCE
+    await passes(1)
+    assert ear.offsets == list(range(1, len(said) + 1))
+    assert room._early == {}
+
+
+@in_virtual_time
+async def test_messages_during_the_reading_are_neither_lost_nor_heard_twice() -> None:
+    log, room, [ear] = await open_room()
+    first = await log.say_many(3)
+    log.answers.clear()
+    room.hear(*first[2])
+    await passes(OVERTAKEN_SECONDS + 0.001)  # the reading has begun
+    then = await log.say_many(3)
+    room.hear(*first[0])
+    room.hear(*then[0])
+    room.hear(*then[2])
+    log.answers.set()
+    await passes(1)
+    assert ear.offsets == [1, 2, 3, 4, 5, 6]
+
+
+@in_virtual_time
+async def test_what_cannot_be_read_now_is_read_with_the_next_message() -> None:
+    log, room, [ear] = await open_room()
+    said = await log.say_many(3)
+    log.away = True
+    room.hear(*said[1])
+    await passes(1)
+    assert ear.heard == []
+    log.away = False
+    room.hear(*said[2])
+    await passes(1)
+    assert (ear.offsets, ear.anew) == ([1, 2, 3], [])
+
+
+@pytest.mark.parametrize("seed", range(5))
+@in_virtual_time
+async def test_any_order_and_any_losses_come_out_as_the_log(seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311  # no secret
+    log, room, [ear] = await open_room()
+    for _ in range(50):
+        arriving = [one for one in await log.say_many(chance.randrange(1, 9)) if chance.random() < 0.7]
+        chance.shuffle(arriving)
+        for one in arriving:
+            room.hear(*one)
+            await passes(chance.choice([0, 0, 0.01, 0.06]))
+    room.check(await log.read("lobby", limit=0))
+    await passes(1)
+    assert ear.offsets == list(range(1, room.offset + 1))
+    assert room.offset == log.rooms["lobby"].offset
+    assert ear.anew == []
+
+
+# ── What everybody is told besides ─────────────────────────────────────────────────────────────
+
+
+def counting(kind: type[ChatV1] | type[Documented]) -> tuple[Format, list[str]]:
+    packed: list[str] = []
+
+    def pack(text: str) -> str:
+        packed.append(text)
+        return text
+
+    return kind(pack), packed
+
+
+@in_virtual_time
+async def test_message_is_encoded_once_per_format_and_written_once_per_member() -> None:
+    encoded: list[object] = []
+
+    def counted(encode: Callable[[Any], str]) -> Callable[[Any], str]:
+        def run(content: Any) -> str:
+            encoded.append(content)
+            return encode(content)
+
+        return run
+
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("encode", "encode_v1"):
+            patched.setattr(messages, name, counted(getattr(messages, name)))
+        log, room, _ = await open_room(ears=0)
+        v1, v1_packed = counting(ChatV1)
+        documented, documented_packed = counting(Documented)
+        members = [Ear(kind) for kind in (v1, documented, OBJECTS) for _ in range(100)]
+        for member in members:
+            room.add(member)
+        _, message = said = await log.say("你好")
+        room.hear(*said)
+        room.hear(*said)
+    assert len(encoded) == 2
+    assert (len(v1_packed), len(documented_packed)) == (1, 1)
+    assert all(len(member.heard) == 1 for member in members)
+    assert members[0].heard == members[99].heard == [message.line]
+    assert json.loads(members[100].heard[0]) == {"message": "Ada说: 你好"}
+    assert members[200].heard == [message]
+
+
+@in_virtual_time
+async def test_notice_and_other_objects_are_made_once_per_format_too() -> None:
+    _, room, _ = await open_room(ears=0)
+    v1, v1_packed = counting(ChatV1)
+    documented, documented_packed = counting(Documented)
+    members = [Ear(kind) for kind in (v1, documented, OBJECTS) for _ in range(10)]
+    for member in members:
+        room.add(member)
+    room.notice("hello", joined=False)
+    room.notice("Server: Ada加入了.", joined=True)
+    room.tell({"type": "typing", "name": "Ada"})
+    assert v1_packed == members[0].heard == ['{"type":"notice","text":"hello"}', '{"type":"typing","name":"Ada"}']
+    assert [json.loads(text)["message"] for text in documented_packed] == ["hello", "Server: Ada加入了."]
+    assert members[19].heard == documented_packed
+    assert members[29].heard == []
+
+
+@in_virtual_time
+async def test_members_can_be_left_out_or_told_alone() -> None:
+    _, room, _ = await open_room(ears=0)
+    kind, _ = counting(ChatV1)
+    ada, bob = Ear(kind), Ear(kind)
+    for member in (ada, bob):
+        room.add(member)
+    room.tell({"type": "typing", "name": "Ada"}, but=[ada])
+    assert (len(ada.heard), len(bob.heard)) == (0, 1)
+    room.tell_one(ada, {"type": "pong"})
+    room.tell_one(Ear(OBJECTS), {"type": "pong"})  # who hears no such thing
+    assert (len(ada.heard), len(bob.heard)) == (1, 1)
+
+
+# ── Opening ────────────────────────────────────────────────────────────────────────────────────
+
+
+@in_virtual_time
+async def test_room_opens_where_the_log_is() -> None:
+    log, room, [ear] = await open_room(before=7)
+    assert (room.epoch, room.offset) == ((await log.read("lobby")).epoch, 7)
+    assert ear.heard == []
+
+
+@in_virtual_time
+async def test_what_arrives_while_the_room_opens_is_not_lost() -> None:
+    log = CountedLog()
+    old = await log.say_many(3)
+    room = Room("lobby", log)
+    log.answers.clear()
+    opening = asyncio.ensure_future(room.open())
+    await settle()
+    new = await log.say_many(3)
+    for said in [old[2], new[1], new[0]]:
+        room.hear(*said)
+    log.answers.set()
+    await opening
+    assert room.offset == 5
+    ear = Ear()
+    room.add(ear)
+    room.hear(*new[2])
+    assert ear.offsets == [6]
+
+
+@in_virtual_time
+async def test_gap_in_what_arrives_while_the_room_opens_is_read() -> None:
+    log = CountedLog()
+    room = Room("lobby", log)
+    log.answers.clear()
+    opening = asyncio.ensure_future(room.open())
+    await settle()
+    said = await log.say_many(3)
+    room.hear(*said[2])
+    ear = Ear()
+    room.add(ear)
+    log.answers.set()
+    await opening
+    await passes(1)
+    assert ear.offsets == [1, 2, 3]
+
+
+@in_virtual_time
+async def test_room_whose_log_is_away_does_not_open() -> None:
+    log = CountedLog()
+    room = Room("lobby", log)
+    log.away = True
+    with pytest.raises(Unavailable):
+        await room.open()
+    assert room.epoch == ""
+
+
+# ── Comparing with the log, and new epochs ─────────────────────────────────────────────────────
+
+
+@in_virtual_time
+async def test_check_reads_what_nobody_told_of_and_otherwise_nothing() -> None:
+    log, room, [ear] = await open_room(before=2)
+    page = await log.read("lobby", limit=0)
+    room.check(page)
+    await passes(1)
+    assert log.reads == 1
+    await log.say_many(2)
+    behind, page = page, await log.read("lobby", limit=0)
+    room.check(page)
+    await passes(1)
+    assert ear.offsets == [3, 4]
+    reads = log.reads
+    room.check(behind)  # an answer from before
+    await passes(1)
+    assert log.reads == reads
+
+
+@in_virtual_time
+async def test_new_epoch_is_told_to_everyone_once_and_its_messages_are_heard() -> None:
+    log, room, ears = await open_room(ears=10)
+    for said in await log.say_many(5):
+        room.hear(*said)
+    await log.close()  # everything is lost
+    for said in await log.say_many(3):
+        room.hear(*said)
+    await passes(1)
+    for ear in ears:
+        assert ear.anew == [5]
+        assert ear.offsets == [1, 2, 3, 4, 5, 1, 2, 3]
+    assert (room.epoch, room.offset) == ((await log.read("lobby")).epoch, 3)
+
+
+@in_virtual_time
+async def test_new_epoch_without_a_message_is_told_by_the_check() -> None:
+    log, room, [ear] = await open_room(before=5)
+    await log.close()
+    room.check(await log.read("lobby", limit=0))
+    await passes(1)
+    assert ear.anew == [0]
+    assert (room.epoch, room.offset) == ((await log.read("lobby")).epoch, 0)
+
+
+@in_virtual_time
+async def test_straggler_of_the_epoch_before_is_not_heard() -> None:
+    log, room, [ear] = await open_room()
+    old = await log.say_many(9)
+    room.hear(*old[0])
+    await log.close()
+    room.hear(*await log.say())
+    await passes(1)
+    for said in old:
+        room.hear(*said)
+    await passes(1)
+    assert ear.offsets == [1, 1]
+    assert ear.anew == [1]
+
+
+@in_virtual_time
+async def test_message_of_a_new_epoch_that_arrives_during_the_reading_is_heard() -> None:
+    """The page that is on its way was made before it."""
+    log, room, [ear] = await open_room(before=2)
+    await log.close()
+    first = await log.say()
+    log.answers.clear()
+    room.hear(*first)
+    await settle()
+    room.hear(*await log.say())
+    log.answers.set()
+    await passes(1)
+    assert ear.offsets == [1, 2]
+    assert ear.anew == [0]
+
+
+@in_virtual_time
+async def test_gap_that_the_log_cannot_fill_is_told_to_everyone_once() -> None:
+    log, room, ears = await open_room(length=3, ears=10)
+    said = await log.say_many(10)
+    room.hear(*said[0])
+    room.hear(*said[9])
+    await passes(1)
+    for ear in ears:
+        assert ear.offsets == [1, 8, 9, 10]
+        assert ear.anew == [1]
+
+
+@in_virtual_time
+async def test_gap_beside_an_empty_log_ends_at_its_newest_offset() -> None:
+    log, room, [ear] = await open_room()
+    await log.say_many(10)
+    log.rooms["lobby"].messages.clear()  # as when all of them were too old
+    room.check(await log.read("lobby", limit=0))
+    await passes(1)
+    assert (ear.anew, room.offset) == ([0], 10)
+    room.hear(*await log.say())
+    assert ear.offsets == [11]
+
+
+# ── For those who come back ────────────────────────────────────────────────────────────────────
+
+
+async def offsets_after(room: Room, offset: int, limit: int = 100) -> list[int]:
+    return [message.offset for message in await room.after(offset, limit)]
+
+
+@in_virtual_time
+async def test_what_was_heard_here_is_replayed_without_reading_the_log() -> None:
+    log, room, _ = await open_room()
+    for said in await log.say_many(50):
+        room.hear(*said)
+    assert await offsets_after(room, 0) == list(range(1, 51))
+    assert await offsets_after(room, 47) == [48, 49, 50]
+    assert await offsets_after(room, 10, limit=3) == [11, 12, 13]
+    assert await offsets_after(room, 50) == []
+    assert log.reads == 0
+
+
+@in_virtual_time
+async def test_thousand_who_come_back_at_once_cost_one_reading() -> None:
+    log, room, _ = await open_room(before=800)
+    log.answers.clear()
+    replaying = asyncio.gather(*(offsets_after(room, 600 + number % 200) for number in range(1000)))
+    await settle()
+    log.answers.set()
+    replayed = await replaying
+    assert replayed[0] == list(range(601, 701))
+    assert replayed[199] == [800]
+    assert log.reads == 1
+
+
+@in_virtual_time
+async def test_who_has_heard_a_little_less_than_others_is_served_from_the_same_reading() -> None:
+    log, room, _ = await open_room(before=800)
+    await offsets_after(room, 700)
+    assert log.reads == 1
+    assert await offsets_after(room, 700 - LOOK_BACK, limit=2) == [445, 446]
+    assert log.reads == 1
+
+
+@in_virtual_time
+async def test_looking_back_joins_what_was_heard_without_a_gap() -> None:
+    log, room, _ = await open_room(before=20)
+    for said in await log.say_many(5):
+        room.hear(*said)
+    assert await offsets_after(room, 3) == list(range(4, 26))
+    assert await offsets_after(room, 0) == list(range(1, 26))
+    assert log.reads == 1
+
+
+@in_virtual_time
+async def test_message_heard_while_looking_back_is_replayed_in_its_place() -> None:
+    log, room, _ = await open_room(before=20)
+    log.answers.clear()
+    replaying = asyncio.ensure_future(offsets_after(room, 10))
+    await settle()
+    room.hear(*await log.say())
+    log.answers.set()
+    assert await replaying == list(range(11, 22))
+
+
+@in_virtual_time
+async def test_who_was_away_for_longer_than_is_kept_is_served_from_the_log() -> None:
+    log, room, _ = await open_room(before=KEPT_MESSAGES * 2)
+    assert await offsets_after(room, 5, limit=100) == list(range(6, 106))
+    assert (log.reads, log.read_messages) == (1, 100)
+
+
+@in_virtual_time
+async def test_nothing_is_replayed_beyond_what_members_have_heard() -> None:
+    log, room, _ = await open_room(length=KEPT_MESSAGES * 3, before=KEPT_MESSAGES + 10)
+    await log.say_many(5)  # not heard here yet
+    assert await offsets_after(room, 0, limit=5_000) == list(range(1, KEPT_MESSAGES + 11))
+    assert await offsets_after(room, KEPT_MESSAGES) == list(range(KEPT_MESSAGES + 1, KEPT_MESSAGES + 11))
+
+
+@in_virtual_time
+async def test_nothing_is_replayed_where_the_first_message_has_gone() -> None:
+    _, room, _ = await open_room(length=10, before=100)
+    assert await offsets_after(room, 89) == []
+    assert await offsets_after(room, 90) == list(range(91, 101))
+
+
+@in_virtual_time
+async def test_what_is_kept_is_bounded_in_messages_and_in_characters() -> None:
+    log, room, _ = await open_room(length=KEPT_MESSAGES * 3)
+    for said in await log.say_many(KEPT_MESSAGES + 500):
+        room.hear(*said)
+    assert len(room._kept) == KEPT_MESSAGES
+    for said in await log.say_many(100, "x" * 4000):
+        room.hear(*said)
+    assert sum(len(message.text) for message in room._kept) <= KEPT_CHARACTERS
+    assert len(room._kept) == KEPT_CHARACTERS // 4000
+
+
+@in_virtual_time
+async def test_replaying_needs_the_log_only_for_what_is_not_kept() -> None:
+    log, room, _ = await open_room(before=10)
+    for said in await log.say_many(10):
+        room.hear(*said)
+    log.away = True
+    assert await offsets_after(room, 15) == [16, 17, 18, 19, 20]
+    with pytest.raises(Unavailable):
+        await room.after(5, 100)
+
+
+# ── How far back one can go ────────────────────────────────────────────────────────────────────
+
+
+@in_virtual_time
+async def test_reaches_without_reading_what_was_heard_here() -> None:
+    log, room, _ = await open_room(before=5)
+    assert await room.reaches(room.epoch, 5)  # nothing has been missed
+    for said in await log.say_many(5):
+        room.hear(*said)
+    assert await room.reaches(room.epoch, 7)
+    assert log.reads == 0
+
+
+@in_virtual_time
+async def test_reaches_back_as_far_as_the_log() -> None:
+    _, room, _ = await open_room(length=10, before=30)
+    assert [await room.reaches(room.epoch, offset) for offset in (0, 19, 20, 29, 30)] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+    ]
+
+
+@in_virtual_time
+async def test_reaches_the_beginning_of_a_room_in_which_nothing_was_said() -> None:
+    _, room, _ = await open_room()
+    assert await room.reaches(room.epoch, 0)
+
+
+@in_virtual_time
+async def test_does_not_reach_an_unknown_epoch_nor_an_offset_above_the_newest() -> None:
+    log, room, [ear] = await open_room(before=5)
+    assert not await room.reaches("another", 3)
+    assert not await room.reaches(room.epoch, 6)
+    assert not await room.reaches(room.epoch, 2**53 - 1)
+    assert log.reads == 3  # one each: it might be news
+    assert (ear.heard, ear.anew) == ([], [])
+
+
+@in_virtual_time
+async def test_reaches_what_another_process_was_quicker_to_tell() -> None:
+    log, room, [ear] = await open_room(before=5)
+    await log.say_many(2)
+    assert await room.reaches(room.epoch, 7)
+    assert (room.offset, ear.offsets, ear.anew) == (7, [6, 7], [])
+
+
+@in_virtual_time
+async def test_reaches_an_epoch_that_another_process_was_quicker_to_tell() -> None:
+    log, room, [ear] = await open_room(before=5)
+    await log.close()
+    epoch, _ = await log.say()
+    assert await room.reaches(epoch, 1)
+    assert (room.epoch, ear.offsets, ear.anew) == (epoch, [1], [0])
+
+
+@in_virtual_time
+async def test_how_far_back_one_can_go_is_unknown_while_the_log_is_away() -> None:
+    log, room, _ = await open_room(before=5)
+    log.away = True
+    for epoch, offset in [("another", 1), (room.epoch, 6), (room.epoch, 1)]:
+        with pytest.raises(Unavailable):
+            await room.reaches(epoch, offset)
+    assert await room.reaches(room.epoch, 5)
+
+
+@in_virtual_time
+async def test_news_that_cannot_be_read_after_all_are_unavailable_and_not_denied() -> None:
+    log, room, _ = await open_room(before=5)
+    await log.say()
+    epoch = room.epoch
+    answer = log.read
+
+    async def once(room: str, seen: Position = NOTHING_SEEN, **more: Any) -> Page:
+        log.away = log.reads > 0
+        return await answer(room, seen, **more)
+
+    log.read = once  # type: ignore[method-assign]
+    with pytest.raises(Unavailable):
+        await room.reaches(epoch, 6)
+
+
+# ── Defects ────────────────────────────────────────────────────────────────────────────────────
+
+
+@in_virtual_time
+async def test_each_overtaken_message_is_waited_for_as_long() -> None:
+    log, room, [ear] = await open_room()
+    said = await log.say_many(4)
+    room.hear(*said[1])
+    room.hear(*said[0])
+    await passes(OVERTAKEN_SECONDS - 0.005)
+    room.hear(*said[3])
+    await passes(0.01)
+    room.hear(*said[2])
+    assert (ear.offsets, log.reads) == ([1, 2, 3, 4], 0)
+
+
+@in_virtual_time
+async def test_looking_back_keeps_to_the_bound_in_characters() -> None:
+    log = CountedLog()
+    await log.say_many(900, "x" * 4000)
+    room = Room("lobby", log)
+    await room.open()
+    assert await offsets_after(room, 100) == list(range(101, 201))
+    assert sum(len(message.text) for message in room._kept) <= KEPT_CHARACTERS
+
+
+@in_virtual_time
+async def test_coming_back_to_long_texts_in_a_busy_room_reads_each_of_them_about_once() -> None:
+    log, room, _ = await open_room(ears=0)
+    for said in await log.say_many(900, "x" * 4000):
+        room.hear(*said)
+    log.read_messages = 0
+    offset = 0
+    while offset < room.offset - 50:
+        offset = (await room.after(offset, 100))[-1].offset
+        room.hear(*await log.say("x" * 4000))
+    assert log.read_messages <= 2 * room.offset
