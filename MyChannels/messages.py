@@ -328,9 +328,7 @@ def parse_v1(line: str, max_length: int) -> ClientObject:
             before = content.get("before")
             return History(
                 None if before is None else _whole(content, "before", LARGEST_OFFSET, ref),
-                min(_whole(content, "limit", LARGEST_OFFSET, ref), MOST_HISTORY)
-                if content.get("limit") is not None
-                else HISTORY,
+                min(_whole(content, "limit", LARGEST_OFFSET, ref), MOST_HISTORY) if "limit" in content else HISTORY,
             )
         case str():
             raise Fault("unknown_type", "expected send, typing, members, history or ping", ref)
