@@ -275,6 +275,7 @@ class Ping:
 class History:
     before: int | None = None
     limit: int = HISTORY
+    ref: str | None = None  # for an error alone: the answer itself has none
 
 
 ClientObject = Send | Typing | Members | Ping | History
@@ -329,6 +330,7 @@ def parse_v1(line: str, max_length: int) -> ClientObject:
             return History(
                 None if before is None else _whole(content, "before", LARGEST_OFFSET, ref),
                 min(_whole(content, "limit", LARGEST_OFFSET, ref), MOST_HISTORY) if "limit" in content else HISTORY,
+                ref,
             )
         case str():
             raise Fault("unknown_type", "expected send, typing, members, history or ping", ref)

@@ -220,8 +220,8 @@ class RoomConsumer(AsyncWebsocketConsumer):
                 self.typing()
             case messages.Members():
                 self.tell_members()
-            case messages.History(before, limit):
-                await self.tell_history(before, limit)
+            case messages.History(before, limit, ref):
+                await self.tell_history(before, limit, ref)
 
     async def receive_sentence(self, frame: str | bytes) -> None:
         if not self.rate.permits():
@@ -265,12 +265,12 @@ class RoomConsumer(AsyncWebsocketConsumer):
         names = self.hub.presence.names(self.room.name)
         self.tell({"type": "members", "names": names[:MOST_MEMBERS], "count": len(names)})
 
-    async def tell_history(self, before: int | None, limit: int) -> None:
+    async def tell_history(self, before: int | None, limit: int, ref: str | None) -> None:
         assert self.room  # noqa: S101  # for mypy
         try:
             found = await self.hub.history(self.room, before, limit + 1)
         except Unavailable:
-            raise Fault("unavailable", "the log cannot be read now; ask again") from None
+            raise Fault("unavailable", "the log cannot be read now; ask again", ref) from None
         page = newest(found[-limit:], HISTORY_BYTES)
         self.tell({"type": "history", "messages": [m.content() for m in page], "more": len(page) < len(found)})
 

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.browser.wire import Wire
     from tests.stack.clone import Clone
 
 # No sandbox: the test container has no user namespaces. The others keep it from calling home.
@@ -26,13 +27,23 @@ ARGUMENTS = [
 ]
 PHONE = {"width": 360, "height": 740}
 DESKTOP = {"width": 1200, "height": 800}
+NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
 MILLISECONDS = 15_000  # for whatever a visitor waits for
+
+
+# Journeys are made in both of the pages' languages, on a desk and in a hand.
+LOOKS: dict[str, dict[str, Any]] = {
+    "english-desktop": {"locale": "en-GB", "viewport": DESKTOP},
+    "english-phone": {"locale": "en-GB", "viewport": PHONE, "has_touch": True, "is_mobile": True},
+    "chinese-phone": {"locale": "zh-CN", "viewport": PHONE, "has_touch": True, "is_mobile": True},
+}
 
 
 @pytest.fixture(scope="package")  # its event loop runs all the while, and no other can beside it
 def chromium() -> Iterator[Browser]:
     executable = shutil.which("chromium")
     assert executable, "expected Debian's chromium, as tests/Dockerfile installs it"
+    expect.set_options(timeout=MILLISECONDS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
         yield browser
@@ -45,20 +56,34 @@ def visitor(chromium: Browser, stack: Clone) -> Iterator[Callable[..., Page]]:
     contexts: list[BrowserContext] = []
     faults: list[str] = []
 
-    def visit(path: str, **options: Any) -> Page:
-        options = {"locale": "en-GB", "viewport": DESKTOP} | options
+    def visit(path: str, wire: Wire | None = None, **options: Any) -> Page:
+        options = LOOKS["english-desktop"] | options
         context = chromium.new_context(base_url=f"http://{stack.host}", **options)
         context.set_default_timeout(MILLISECONDS)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))
+        if wire:
+            wire.attach(page)
+        # A container that starts beside changes the host's network, and Chromium drops what it is loading.
+        dropped: list[str] = []
+        page.on("requestfailed", lambda asked: dropped.append(asked.url) if asked.failure == NETWORK_CHANGED else None)
         page.goto(path)
+        while dropped:
+            dropped.clear()
+            page.goto(path)
         return page
 
     yield visit
     for context in contexts:
         context.close()
     assert faults == []
+
+
+@pytest.fixture(params=LOOKS)
+def look(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """What a visitor's browser context is like."""
+    return LOOKS[request.param]
 
 
 @pytest.fixture(scope="session")

@@ -11,28 +11,34 @@ export class Composer {
   #texts;
   #maxLength;
   #onSend;
+  #onTyping;
 
   /**
    * @param {{ form: HTMLFormElement, text: HTMLTextAreaElement, error: HTMLElement }} elements
    * @param {Record<string, string>} texts
-   * @param {{ maxLength: number, onSend: (text: string) => boolean }} options
-   *   onSend returns whether it was sent; what was not stays.
+   * @param {{
+   *   maxLength: number,
+   *   onSend: (text: string) => boolean,   whether it was taken; what was not stays
+   *   onTyping: () => void,
+   * }} options
    */
-  constructor({ form, text, error }, texts, { maxLength, onSend }) {
+  constructor({ form, text, error }, texts, { maxLength, onSend, onTyping }) {
     this.#form = form;
     this.#text = text;
     this.#error = error;
     this.#texts = texts;
     this.#maxLength = maxLength;
     this.#onSend = onSend;
+    this.#onTyping = onTyping;
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit();
     });
     text.addEventListener("keydown", (event) => this.#pressed(event));
     text.addEventListener("input", () => {
-      this.fail("");
+      this.#fail("");
       this.#grow();
+      if (text.value) this.#onTyping();
     });
   }
 
@@ -44,21 +50,10 @@ export class Composer {
    * Says beside the text what went wrong; "" takes it back.
    * @param {string} error
    */
-  fail(error) {
+  #fail(error) {
     this.#error.textContent = error;
     this.#text.toggleAttribute("aria-invalid", false);
     if (error) this.#text.setAttribute("aria-invalid", "true");
-  }
-
-  /**
-   * Puts texts back that did not, or may not have, arrived, before what was written since.
-   * @param {string[]} texts
-   * @param {string} reason
-   */
-  restore(texts, reason) {
-    this.#text.value = [...texts, this.#text.value].filter(Boolean).join("\n");
-    this.#grow();
-    this.fail(reason);
   }
 
   /** @param {KeyboardEvent} event */
@@ -75,10 +70,10 @@ export class Composer {
     if (!text.trim()) return;
     const length = [...text].length; // in code points, as the server counts
     if (length > this.#maxLength) {
-      this.fail(fill(this.#texts.tooLong, { length, most: this.#maxLength }));
+      this.#fail(fill(this.#texts.tooLong, { length, most: this.#maxLength }));
     } else if (this.#onSend(text)) {
       this.#text.value = "";
-      this.fail("");
+      this.#fail("");
       this.#grow();
     }
     this.focus();

@@ -1,153 +1,449 @@
-// The conversation on the page: one entry per message, bounded, staying where the reader reads.
+// The conversation on the page: an entry per message, in order, bounded, staying where the reader reads.
 
-import { colour, displayName } from "./messages.js";
+import { dayName, sameDay } from "./day.js";
+import { claim, element, said } from "./entry.js";
+import { list } from "./name.js";
+import { Outbox } from "./outbox.js";
 import { fill } from "./texts.js";
 
-const LIMIT = 500; // entries
+const LIMIT = 500; // entries on the page; the room's log has the others
+const PAGE = 50; // messages loaded at a time
+const NAMED = 3; // of those who come or go together
 const TURN = 5 * 60_000; // milliseconds in which one author's messages stand under one name
 const NEAR_END = 48; // pixels
+const NEAR_START = 300;
+const QUIET = 1_000; // milliseconds, for a screen reader to pass over what was loaded
 
 /**
- * @typedef {import("./messages.js").Said & { own: boolean }
- *   | import("./messages.js").Joined
- *   | { kind: "notice" | "gap", text: string }} Entry
+ * Where an entry stands: a message by its offset, a line a fraction beside one. Offsets count
+ * within a section; a new epoch begins one.
+ * @typedef {{ section: number, offset: number, message?: Message }} Place
+ * @typedef {import("./chat-client.js").Message} Message
+ * @typedef {import("./chat-client.js").Outgoing} Outgoing
  */
-
-/**
- * @param {string} tag
- * @param {string} className
- * @param {string} text
- */
-function element(tag, className, text = "") {
-  const node = document.createElement(tag);
-  node.className = className;
-  node.textContent = text;
-  return node;
-}
 
 export class Conversation {
   #log;
   #entries;
+  #outbox;
   #newer;
+  #earlier;
+  #start;
   #texts;
+  #locale;
   #clock;
-  #unseen = 0;
-  #following = true;
-  /** @type {{ entry: Entry, at: number }[]} */
+  #load;
+  #onUnseen;
+
+  /** @type {WeakMap<Element, Place>} */
+  #places = new WeakMap();
+  /** @type {Map<number, Element>} this section's messages on the page, by their offsets */
+  #shown = new Map();
+  /** @type {Map<number, Outgoing>} what this page has sent, by its offsets */
+  #own = new Map();
+  /** @type {Set<number>} offsets of what came while nobody looked */
+  #unseen = new Set();
+  /** @type {Message[]} */
   #queue = [];
-  #last = { kind: "", name: "", at: 0, names: [], node: undefined };
+  #section = 0;
+  #newest = 0; // the room's newest message, on the page or not
+  #more = false; // the log has messages before those on the page
+  #detached = false; // and after them
+  #loading = false;
+  #following = true;
+  #presence = { node: undefined, joined: [], left: [], more: { joined: 0, left: 0 } };
+  #marker;
+  #renderedAt = Date.now();
+  #quiet;
 
   /**
-   * @param {{ log: HTMLElement, entries: HTMLElement, newer: HTMLButtonElement }} elements
+   * @param {Record<"log" | "entries" | "outbox" | "newer" | "earlier" | "start", HTMLElement>} elements
    * @param {Record<string, string>} texts
+   * @param {{
+   *   locale: string,
+   *   load: (range: { before: number, limit: number }) => Promise<{ messages: Message[], more: boolean }>,
+   *   resend: (outgoing: Outgoing) => void,
+   *   onUnseen: (count: number) => void,
+   * }} options
    */
-  constructor({ log, entries, newer }, texts) {
-    this.#log = log;
-    this.#entries = entries;
-    this.#newer = newer;
+  constructor(elements, texts, { locale, load, resend, onUnseen }) {
+    this.#log = elements.log;
+    this.#entries = elements.entries;
+    this.#newer = elements.newer;
+    this.#earlier = elements.earlier;
+    this.#start = elements.start;
     this.#texts = texts;
-    this.#clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-    log.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    new ResizeObserver(() => this.#following && this.toEnd()).observe(log);
+    this.#locale = locale;
+    this.#load = load;
+    this.#onUnseen = onUnseen;
+    this.#clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
+    this.#outbox = new Outbox(elements.outbox, texts, { clock: this.#clock, resend });
+    this.#marker = element("li", "marker", texts.marker);
+    this.#log.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    this.#earlier.addEventListener("click", () => this.#loadEarlier());
+    document.addEventListener("visibilitychange", () => this.#looked());
+    new ResizeObserver(() => this.#following && this.#toBottom()).observe(this.#log);
+  }
+
+  // ── What the room tells ───────────────────────────────────────────────────────────────────────
+
+  /**
+   * The connection is there; an empty page gets the latest messages.
+   * @param {number} offset of the room's newest message
+   */
+  welcomed(offset) {
+    this.#newest = Math.max(this.#newest, offset);
+    if (this.#shown.size > 0) return;
+    this.#more = this.#newest > 0;
+    this.#loadEarlier();
+  }
+
+  /**
+   * Messages may be missing between those on the page and those that follow.
+   * @param {string} text that says so
+   * @param {{ offset: number, newEpoch: boolean }} now
+   */
+  async gap(text, { offset, newEpoch }) {
+    this.#flush();
+    const line = element("li", "gap", text);
+    if (newEpoch) {
+      this.#section += 1;
+      for (const each of [this.#shown, this.#own, this.#unseen]) each.clear();
+      this.#insert(line, { offset: 0 });
+      this.#newest = 0;
+      this.#loading = false;
+      this.welcomed(offset);
+    } else if (this.#following) {
+      this.#newest = offset;
+      await this.#startAgain();
+      this.#insert(line, { offset: Math.min(...this.#shown.keys()) - 0.5 });
+      this.#toBottom();
+    } else {
+      this.#line(line);
+      this.#newest = offset;
+      this.#detached = true;
+    }
+    this.#showUnseen();
   }
 
   /**
    * A busy room writes to the page once per frame; a hidden page, only when it is seen again.
-   * @param {Entry} entry
+   * @param {Message} message
    */
-  add(entry) {
+  add(message) {
+    const { offset } = message;
+    this.#newest = offset;
     if (this.#queue.length === 0) requestAnimationFrame(() => this.#flush());
-    this.#queue.push({ entry, at: Date.now() });
-    if (this.#queue.length > LIMIT) this.#queue.shift();
+    this.#queue.push(message);
+    if (this.#queue.length > LIMIT) this.#detached = true;
+    if (this.#detached) this.#queue.length = 1; // they are loaded with what follows
+    if ((this.#following && !document.hidden) || this.#own.has(offset)) return;
+    if (this.#unseen.size === 0) this.#insert(this.#marker, { offset: offset - 0.25 });
+    if (this.#following) this.#toBottom();
+    this.#unseen.add(offset);
+    this.#showUnseen();
+  }
+
+  /** @param {number} offset */
+  deleted(offset) {
+    this.#flush();
+    this.#forgetUnseen(offset);
+    const text = this.#shown.get(offset)?.querySelector(".text");
+    text?.replaceWith(element("p", "text removed", this.#texts.removed));
+  }
+
+  /** @param {string} text sent by other code, and in no log */
+  notice(text) {
+    this.#flush();
+    this.#line(element("li", "notice", text));
+  }
+
+  /**
+   * Those who come and go between two messages share one line.
+   * @param {{ type: "joined" | "left", names: string[], more?: number }} event
+   */
+  moved({ type, names, more = 0 }) {
+    if (names.length === 0) return; // so many that the room only counts them
+    this.#flush();
+    if (!this.#presence.node || this.#presence.node !== this.#entries.lastElementChild) {
+      const node = element("li", "presence");
+      node.ariaLive = "off"; // who listens is not told of everybody at the door
+      this.#presence = { node, joined: [], left: [], more: { joined: 0, left: 0 } };
+      this.#line(node);
+    }
+    this.#presence[type].push(...names);
+    this.#presence.more[type] += more;
+    this.#presence.node.textContent = ["joined", "left"]
+      .filter((each) => this.#presence[each].length)
+      .map((each) => this.#presenceText(each))
+      .join(" · ");
+    if (this.#following) this.#toBottom();
+  }
+
+  /** @param {"joined" | "left"} type */
+  #presenceText(type) {
+    const names = [...new Set(this.#presence[type])];
+    const count = this.#presence.more[type] + Math.max(0, names.length - NAMED);
+    const more = count ? fill(this.#texts.more, { count }) : "";
+    return fill(this.#texts[type], { names: list(names.slice(0, NAMED), more, this.#locale) });
+  }
+
+  // ── What its reader does ──────────────────────────────────────────────────────────────────────
+
+  /** @param {Outgoing} outgoing new or changed */
+  outgoing(outgoing) {
+    if (outgoing.state === "queued") this.#marker.remove();
+    if (outgoing.state === "sent") {
+      this.#own.set(outgoing.offset, outgoing);
+      this.#forgetUnseen(outgoing.offset);
+    }
+    const shown = outgoing.state === "sent" && this.#shown.get(outgoing.offset);
+    if (shown) this.#claim(shown, outgoing);
+    else this.#outbox.show(outgoing);
+    if (outgoing.state === "queued") this.toEnd();
+    else if (this.#following) this.#toBottom();
   }
 
   toEnd() {
     this.#following = true;
-    this.#log.scrollTop = this.#log.scrollHeight;
-    this.#showUnseen(0);
-  }
-
-  #flush() {
-    let said = 0;
-    for (const { entry, at } of this.#queue.splice(0)) {
-      this.#append(entry, at);
-      if (entry.kind === "said") said += 1;
-    }
-    const height = this.#log.scrollHeight;
-    while (this.#entries.childElementCount > LIMIT) this.#entries.firstElementChild.remove();
-    if (this.#following) {
-      this.toEnd();
-    } else {
-      this.#log.scrollTop -= height - this.#log.scrollHeight; // what the reader reads stays put
-      this.#showUnseen(this.#unseen + said);
-    }
-  }
-
-  /**
-   * @param {Entry} entry
-   * @param {number} at
-   */
-  #append(entry, at) {
-    const last = this.#last;
-    if (entry.kind === "joined" && last.kind === "joined") {
-      last.names.push(entry.name);
-      last.node.textContent = this.#joined(last.names);
-      return;
-    }
-    let node;
-    if (entry.kind === "said") node = this.#said(entry, at);
-    else
-      node = element(
-        "li",
-        entry.kind,
-        entry.kind === "joined" ? this.#joined([entry.name]) : entry.text,
-      );
-    this.#last = { kind: entry.kind, name: entry.name ?? "", at, names: [entry.name], node };
-    this.#entries.append(node);
-  }
-
-  /**
-   * @param {import("./messages.js").Said & { own: boolean }} entry
-   * @param {number} at
-   */
-  #said({ name, text, own }, at) {
-    const { kind, name: lastName, at: lastAt } = this.#last;
-    const again = kind === "said" && lastName === name && at - lastAt < TURN;
-    const node = element("li", "said");
-    node.classList.toggle("own", own);
-    node.classList.toggle("again", again);
-    node.dataset.colour = String(colour(name));
-    const who = element("p", again ? "who unseen" : "who"); // told to ears each time
-    const shown = element("bdi", "name", own ? this.#texts.you : displayName(name));
-    shown.title = name;
-    shown.translate = false;
-    const time = element("time", "", this.#clock.format(at));
-    time.dateTime = new Date(at).toISOString();
-    who.append(shown, " ", time);
-    const words = element("p", "text", text);
-    words.dir = "auto";
-    node.append(who, words);
-    return node;
-  }
-
-  /** @param {string[]} names who joined one after another */
-  #joined(names) {
-    const name = displayName(names[0]);
-    return names.length === 1
-      ? fill(this.#texts.joined, { name })
-      : fill(this.#texts.joinedMore, { name, count: names.length - 1 });
+    if (this.#detached) this.#startAgain();
+    this.#toBottom();
+    this.#looked();
   }
 
   #scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.#log;
-    this.#following = scrollHeight - scrollTop - clientHeight < NEAR_END;
-    if (this.#following) this.#showUnseen(0);
+    const atEnd = scrollHeight - scrollTop - clientHeight < NEAR_END;
+    this.#following = atEnd && !this.#detached;
+    this.#looked();
+    if (atEnd && this.#detached) this.#loadLater();
+    else if (scrollTop < NEAR_START && !this.#following) this.#loadEarlier();
   }
 
-  /** @param {number} count */
-  #showUnseen(count) {
-    this.#unseen = count;
-    this.#newer.hidden = count === 0;
-    this.#newer.textContent = fill(this.#texts.newer, { count });
+  #looked() {
+    if (document.hidden || !this.#following) return;
+    this.#unseen.clear();
+    this.#showUnseen();
+  }
+
+  /** @param {number} offset of what is the reader's own, or no longer there */
+  #forgetUnseen(offset) {
+    if (!this.#unseen.delete(offset)) return;
+    if (this.#unseen.size === 0) this.#marker.remove();
+    this.#showUnseen();
+  }
+
+  #showUnseen() {
+    const count = this.#unseen.size;
+    this.#newer.hidden = count === 0 && !this.#detached;
+    this.#newer.textContent = count ? fill(this.#texts.newer, { count }) : this.#texts.toNewest;
+    this.#onUnseen(count);
+  }
+
+  // ── Loading from the log ──────────────────────────────────────────────────────────────────────
+
+  async #loadEarlier() {
+    if (this.#more) {
+      const before = Math.min(this.#newest + 1, ...this.#shown.keys());
+      const found = await this.#fetch(before);
+      if (found) {
+        this.#more = found.more;
+        this.#showQuietly(found.messages, "last");
+        return;
+      }
+    }
+    this.#showStart();
+  }
+
+  /** Offsets have no holes: those that follow are known without being seen. */
+  async #loadLater() {
+    const last = Math.max(...this.#shown.keys());
+    const messages = [];
+    for (let before = last + PAGE + 1, more = true; more && before > last + 1; ) {
+      const found = await this.#fetch(before); // the newest of them, if all are too much for one answer
+      if (!found) return;
+      messages.unshift(...found.messages);
+      more = found.more;
+      before = messages[0]?.offset ?? 0;
+    }
+    this.#showQuietly(messages, "first");
+    this.#detached = Math.max(...this.#shown.keys()) < this.#newest;
+    this.#showUnseen();
+  }
+
+  /** @param {number} before */
+  async #fetch(before) {
+    if (this.#loading) return undefined;
+    const section = this.#section;
+    this.#loading = true;
+    this.#showStart();
+    const found = await this.#load({ before, limit: PAGE }).catch(() => undefined); // may be asked again
+    if (section !== this.#section) return undefined; // of a page that is gone
+    this.#loading = false;
+    return found;
+  }
+
+  /** The page as if it had just been opened. */
+  #startAgain() {
+    this.#section += 1;
+    this.#entries.replaceChildren();
+    this.#shown.clear();
+    this.#loading = false;
+    this.#detached = false;
+    this.#more = true;
+    this.#showUnseen();
+    return this.#loadEarlier();
+  }
+
+  #showStart() {
+    if (!this.#more && document.activeElement === this.#earlier) this.#log.focus();
+    this.#earlier.hidden = !this.#more;
+    this.#earlier.textContent = this.#loading ? this.#texts.loading : this.#texts.earlier;
+    this.#start.hidden = this.#more;
+  }
+
+  // ── The entries ───────────────────────────────────────────────────────────────────────────────
+
+  #flush() {
+    const messages = this.#queue.splice(0);
+    if (this.#detached && this.#following) this.#startAgain();
+    else if (!this.#detached && messages.length)
+      this.#keepPlace(() => this.#show(messages, this.#following ? "first" : "last"));
+  }
+
+  /** What is loaded is no news to a screen reader. */
+  #showQuietly(messages, excess) {
+    this.#log.ariaLive = "off";
+    this.#keepPlace(() => this.#show(messages, excess));
+    clearTimeout(this.#quiet);
+    this.#quiet = setTimeout(() => {
+      this.#log.ariaLive = "polite";
+    }, QUIET);
+  }
+
+  /**
+   * @param {Message[]} messages
+   * @param {"first" | "last"} excess which entries go if there are too many; the log has them
+   */
+  #show(messages, excess) {
+    for (const message of messages) {
+      if (this.#shown.has(message.offset)) continue;
+      const node = said(message, this.#texts, this.#clock);
+      this.#insert(node, { offset: message.offset, message });
+      this.#shown.set(message.offset, node);
+      const outgoing = this.#own.get(message.offset);
+      if (outgoing) this.#claim(node, outgoing);
+      this.#relate(node);
+      this.#relate(this.#saidBeside(node, "nextElementSibling"));
+    }
+    while (this.#entries.childElementCount > LIMIT) {
+      const node = this.#entries[`${excess}ElementChild`];
+      const { section, offset, message } = this.#places.get(node);
+      node.remove();
+      if (!message || section !== this.#section) continue;
+      this.#shown.delete(offset);
+      if (excess === "first") this.#more = true;
+      else this.#detached = true;
+    }
+    this.#relate(this.#entries.querySelector(".said"));
+    this.#nameDays();
+    this.#showStart();
+    this.#showUnseen();
+  }
+
+  /** Follows the end, or keeps what the reader reads where it is. */
+  #keepPlace(change) {
+    const top = (node) => node.getBoundingClientRect().top;
+    const edge = top(this.#log);
+    const anchor = this.#following
+      ? undefined
+      : [...this.#entries.querySelectorAll(".text, li:not(.said)")].find(
+          (node) => node.getBoundingClientRect().bottom > edge,
+        );
+    const before = anchor && top(anchor);
+    change();
+    if (this.#following) this.#toBottom();
+    else if (anchor?.isConnected) this.#log.scrollTop += top(anchor) - before;
+  }
+
+  #toBottom() {
+    this.#log.scrollTop = this.#log.scrollHeight;
+  }
+
+  /**
+   * Behind whatever stands before it.
+   * @param {Element} node
+   * @param {{ offset: number, message?: Message }} place
+   */
+  #insert(node, place) {
+    const isAfter = ({ section, offset }) => section === this.#section && offset > place.offset;
+    let next = null;
+    let each = this.#entries.lastElementChild;
+    for (; each && isAfter(this.#places.get(each)); each = each.previousElementSibling) next = each;
+    this.#entries.insertBefore(node, next);
+    this.#places.set(node, { section: this.#section, ...place });
+  }
+
+  /** @param {Element} node something that happens now */
+  #line(node) {
+    if (this.#detached) return; // now is not on the page
+    this.#insert(node, { offset: this.#newest + 0.5 });
+    if (this.#following) this.#toBottom();
+  }
+
+  /**
+   * This message on the page is what was sent: it is shown here, and no longer as outgoing.
+   * @param {Element} node
+   * @param {Outgoing} outgoing
+   */
+  #claim(node, outgoing) {
+    this.#outbox.remove(outgoing);
+    claim(node, this.#texts);
+    node.append(element("p", "outcome", this.#texts.sent));
+  }
+
+  /**
+   * @param {Element} node
+   * @param {"previousElementSibling" | "nextElementSibling"} side
+   */
+  #saidBeside(node, side) {
+    let each = node[side];
+    while (each && !each.classList.contains("said")) each = each[side];
+    return each;
+  }
+
+  /**
+   * What an entry shows depends on the one before: whose turn it is, and whether a day begins.
+   * @param {Element | null} node
+   */
+  #relate(node) {
+    if (!node) return;
+    const { message } = this.#places.get(node);
+    const previous = this.#saidBeside(node, "previousElementSibling");
+    const last = previous && this.#places.get(previous).message;
+    const newDay = !last || !sameDay(last.sent_at, message.sent_at);
+    const again =
+      !newDay &&
+      previous === node.previousElementSibling &&
+      last.sender === message.sender &&
+      message.sent_at - last.sent_at < TURN;
+    node.classList.toggle("again", again);
+    node.querySelector(".who").classList.toggle("unseen", again); // told to ears each time
+    const day = node.querySelector(".day");
+    if (newDay && !day) node.prepend(element("p", "day", this.#dayName(message)));
+    else if (!newDay) day?.remove();
+  }
+
+  /** @param {Message} message */
+  #dayName({ sent_at }) {
+    return dayName(sent_at, Date.now(), this.#locale);
+  }
+
+  /** At midnight today becomes yesterday. */
+  #nameDays() {
+    if (sameDay(this.#renderedAt, Date.now())) return;
+    this.#renderedAt = Date.now();
+    for (const day of this.#entries.querySelectorAll(".day"))
+      day.textContent = this.#dayName(this.#places.get(day.parentElement).message);
   }
 }

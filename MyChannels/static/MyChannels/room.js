@@ -1,28 +1,59 @@
 // The page of one room: the only module that knows its elements.
 
+import { ChatClient } from "./chat-client.js";
 import { Composer } from "./composer.js";
-import { Connection } from "./connection.js";
 import { Conversation } from "./conversation.js";
-import { encode, parse } from "./messages.js";
+import { list, readName, writeName } from "./name.js";
+import { Naming } from "./naming.js";
+import { People } from "./people.js";
 import { readRooms, withRoom, writeRooms } from "./recent.js";
-import { Sent } from "./sent.js";
 import { StateLine } from "./state-line.js";
+import { readTab, writeTab } from "./tab.js";
 import { fill, readTexts } from "./texts.js";
+import { Typists } from "./typists.js";
 
 const COPIED_SHOWN = 2_000; // milliseconds
+const MALFORMED = 4400;
 
 const find = (id) => document.getElementById(id);
 const page = find("room");
 const texts = readTexts(find("texts"));
+// The page's language, as the reader's own country writes it.
+const { lang } = document.documentElement;
+const locale = navigator.languages.find((each) => each.slice(0, 2) === lang.slice(0, 2)) ?? lang;
+const title = document.title;
+let name = readName(window);
+let unseen = 0;
 
-const address = new URL(page.dataset.socket, location.href);
-address.protocol = address.protocol.replace("http", "ws");
-
-const sent = new Sent();
+const tab = readTab(window);
+const client = new ChatClient(page.dataset.socket, {
+  name: name ?? tab.guest,
+  client: tab.id,
+  isOnline: () => navigator.onLine,
+});
 const state = new StateLine({ page, line: find("state"), announcer: find("announcer") }, texts);
 const conversation = new Conversation(
-  { log: find("log"), entries: find("entries"), newer: find("newer") },
+  {
+    log: find("log"),
+    entries: find("entries"),
+    outbox: find("outbox"),
+    newer: find("newer"),
+    earlier: find("earlier"),
+    start: find("start"),
+  },
   texts,
+  {
+    locale,
+    load: (range) => client.history(range),
+    resend(outgoing) {
+      client.resend(outgoing);
+      composer.focus();
+    },
+    onUnseen(count) {
+      unseen = count;
+      showTitle();
+    },
+  },
 );
 const composer = new Composer(
   { form: find("composer"), text: find("text"), error: find("error") },
@@ -30,87 +61,107 @@ const composer = new Composer(
   {
     maxLength: Number(page.dataset.maxLength),
     onSend(text) {
-      if (!connection.send(encode(text))) return false;
-      sent.add(text);
-      conversation.toEnd();
+      if (client.state.kind === "closed") return false;
+      client.send(text);
       return true;
     },
+    onTyping: () => client.typing(),
   },
 );
-const connection = new Connection(address, {
-  onState,
-  onOpen,
-  onFrame,
-  onLost,
-  isOnline: () => navigator.onLine,
+const people = new People(
+  { count: find("people"), popover: find("who"), list: find("members") },
+  texts,
+  () => client.members(),
+);
+const typists = new Typists((names) => {
+  const text = names.length > 1 ? texts.type : texts.types;
+  find("typing").textContent = names.length ? fill(text, { names: list(names, "", locale) }) : "";
 });
+const naming = new Naming(
+  {
+    button: find("name"),
+    popover: find("naming"),
+    form: find("naming").querySelector("form"),
+    input: find("wanted"),
+    error: find("wrong"),
+  },
+  texts,
+  (wanted) => {
+    call(wanted);
+    if (client.state.kind === "closed") client.open();
+    composer.focus();
+  },
+);
 
-// ── What the connection tells ───────────────────────────────────────────────────────────────────
+/** @param {string} [wanted] */
+function call(wanted) {
+  name = wanted;
+  writeName(window, name);
+  naming.chosen(name);
+  client.rename(name);
+}
 
-/** @param {import("./connection.js").State} now */
-function onState(now) {
+// ── What the room tells ─────────────────────────────────────────────────────────────────────────
+
+const on = (type, handle) => client.addEventListener(type, ({ detail }) => handle(detail));
+
+on("state", (now) => {
   state.show(now);
   const retry = find("retry");
   const idle = now.kind === "waiting" || now.kind === "offline";
   if (!idle && document.activeElement === retry) composer.focus(); // what is hidden loses the focus
   retry.hidden = !idle;
-  find("send").setAttribute("aria-disabled", String(now.kind !== "connected"));
-}
-
-let lostAt; // when the last connection went
-
-function onOpen() {
-  sent.opened();
-  if (lostAt === undefined) return;
-  const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
-  conversation.add({
-    kind: "gap",
-    text: fill(texts.gap, { from: clock.format(lostAt), to: clock.format(Date.now()) }),
-  });
-}
-
-function onLost() {
-  lostAt = Date.now();
-  const unknown = sent.lost();
-  if (unknown.length) composer.restore(unknown, texts.unknown);
-}
-
-/** @param {unknown} data */
-function onFrame(data) {
-  const message = parse(data);
-  if (message === null) return;
-  if (message.kind === "error") {
-    const text = sent.refused();
-    composer.restore(
-      text === undefined ? [] : [text],
-      fill(texts.refused, { reason: message.text }),
-    );
-    return;
+  find("send").setAttribute("aria-disabled", String(now.kind === "closed"));
+  if (now.code === MALFORMED && name !== undefined) {
+    const refused = name;
+    call(undefined); // the page works without
+    client.open();
+    naming.refused(refused);
   }
-  conversation.add({ ...message, own: sent.received(message) });
-  if (document.hidden && message.kind === "said") countUnread(unread + 1);
+});
+on("welcome", (welcome) => {
+  const guest = name === undefined && welcome.name.startsWith("guest-") ? welcome.name : undefined;
+  writeTab(window, { id: client.client, guest });
+  naming.show(welcome.name);
+  people.changed(welcome.members);
+});
+on("welcome", ({ offset, recovered }) => recovered !== false && conversation.welcomed(offset));
+on("gap", ({ newEpoch }) =>
+  conversation.gap(texts.gap, { offset: client.welcome.offset, newEpoch }),
+);
+on("message", (message) => {
+  typists.stopped(message.sender);
+  conversation.add(message);
+});
+on("outgoing", (outgoing) => conversation.outgoing(outgoing));
+on("deleted", ({ offset }) => conversation.deleted(offset));
+on("notice", ({ text }) => conversation.notice(text));
+on("typing", ({ name }) => typists.typing(name));
+for (const type of ["joined", "left"]) {
+  on(type, (moved) => {
+    people.changed(moved.members);
+    if (type === "left") for (const each of moved.names) typists.stopped(each);
+    conversation.moved(moved);
+  });
 }
 
 // ── What the reader does ────────────────────────────────────────────────────────────────────────
 
-const title = document.title;
-let unread = 0;
-
-/** @param {number} count of messages since the page was last looked at */
-function countUnread(count) {
-  unread = count;
-  document.title = count ? `(${count}) ${title}` : title;
+function showTitle() {
+  document.title = document.hidden && unseen ? `(${unseen}) ${title}` : title;
 }
 
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden) return;
-  countUnread(0);
-  connection.retry(); // a hidden page's timers are slow
+  showTitle();
+  if (!document.hidden) client.retry(); // a hidden page's timers are slow
 });
-addEventListener("online", () => connection.online());
-addEventListener("offline", () => connection.offline());
+addEventListener("online", () => client.online());
+addEventListener("offline", () => client.offline());
+addEventListener("beforeunload", (event) => {
+  if (client.queued) event.preventDefault(); // what was not sent would be lost
+});
 
-find("retry").addEventListener("click", () => connection.retry());
+find("retry").addEventListener("click", () => client.retry());
 find("newer").addEventListener("click", () => {
   composer.focus();
   conversation.toEnd();
@@ -149,4 +200,5 @@ async function copyText(text) {
 }
 
 writeRooms(window, withRoom(readRooms(window), page.dataset.room));
-connection.open();
+naming.chosen(name);
+client.open();

@@ -26,7 +26,7 @@ export class StateLine {
     this.#texts = texts;
   }
 
-  /** @param {import("./connection.js").State} state */
+  /** @param {import("./chat-client.js").State} state */
   show(state) {
     clearInterval(this.#ticking);
     if (state.kind === "connected") this.#everConnected = true;
@@ -36,21 +36,21 @@ export class StateLine {
     if (state.kind !== "connecting") this.#announce(state);
   }
 
-  /** @param {import("./connection.js").State} state */
+  /** @param {import("./chat-client.js").State} state */
   #write(state) {
     const seconds =
       state.kind === "waiting" ? Math.max(1, Math.ceil((state.until - Date.now()) / 1000)) : 0;
     this.#line.textContent = fill(this.#text(state), { seconds });
   }
 
-  /** @param {import("./connection.js").State} state */
+  /** @param {import("./chat-client.js").State} state */
   #text(state) {
     if (state.kind === "closed") return this.#texts[`closed${state.code}`] ?? this.#texts.closed;
     if (state.kind === "waiting" && !this.#everConnected) return this.#texts.unreachable;
     return this.#texts[state.kind];
   }
 
-  /** @param {import("./connection.js").State} state */
+  /** @param {import("./chat-client.js").State} state */
   #announce(state) {
     clearTimeout(this.#announcing);
     this.#announcing = setTimeout(() => {

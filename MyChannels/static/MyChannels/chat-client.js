@@ -1,0 +1,425 @@
+// A room's WebSocket in the subprotocol chat.v1, which loses nothing and says nothing twice.
+// No imports and no DOM, so that any page can take it; docs/chat-client.md shows how.
+
+const FIRST_DELAY = 500; // milliseconds, as all that follow
+const LONGEST_DELAY = 15_000;
+const HANDSHAKE_TIMEOUT = 10_000;
+const STABLE = 5_000; // a connection that lived so long was a good one
+const SILENCE = 20_000; // after which the server is asked for a sign of life
+const PONG_TIMEOUT = 5_000;
+const ACK_TIMEOUT = 10_000;
+const RATE_PAUSE = 1_000;
+const TYPING_PAUSE = 2_500; // the other side forgets after 4 s
+
+const CLOSED = 1000;
+const TOO_BIG = 1009;
+// Coming back would not help: malformed request, login needed, not allowed, room closed.
+const FINAL_CODES = new Set([4400, 4401, 4403, 4410]);
+const PASSED_ON = new Set(["notice", "joined", "left", "typing", "deleted"]);
+
+/**
+ * @typedef {{ kind: "connecting" }
+ *   | { kind: "connected" }
+ *   | { kind: "waiting", until: number }   a Date.now()
+ *   | { kind: "offline" }                  the device says so; waits until it says otherwise
+ *   | { kind: "closed", code: number }     for good
+ * } State
+ *
+ * @typedef {{
+ *   ref: string,
+ *   text: string,
+ *   state: "queued" | "sending" | "sent" | "failed",
+ *   offset?: number,   once it is sent
+ *   code?: string,     once it has failed; "closed" if the connection ended for good
+ *   detail?: string,
+ * }} Outgoing
+ *
+ * @typedef {{ offset: number, sender: string, text: string, sent_at: number,
+ *   user?: true, deleted?: true }} Message
+ */
+
+/**
+ * Full jitter, so that the clients of a worker that went away do not all return at once.
+ * @param {number} failures before this one
+ * @param {() => number} random
+ * @returns {number} milliseconds
+ */
+export function retryDelay(failures, random = Math.random) {
+  return random() * Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** failures);
+}
+
+/** crypto.randomUUID() is for https and localhost alone. */
+function unguessable() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/**
+ * Events, each with its `detail`: state (State), welcome, message (Message), outgoing (Outgoing),
+ * gap ({ newEpoch }) and, as the server sends them, notice, deleted, joined, left, typing.
+ */
+export class ChatClient extends EventTarget {
+  /** @type {State} */
+  state = { kind: "closed", code: CLOSED };
+  /** The last welcome; the name that counts is in it. */
+  welcome;
+  /** What tells this client from others of its name, on every socket. */
+  client;
+
+  #address;
+  #name;
+  #renaming; // { name } until nothing is on its way under the old one
+  #WebSocket;
+  #isOnline;
+  #random;
+  /** @type {WebSocket | undefined} */
+  #socket;
+  #timer; // of the handshake or, without a socket, of the next attempt
+  #failures = 0;
+  #welcomedAt; // on this socket
+  #epoch;
+  #offset = 0;
+  #heardAt = 0;
+  #watch;
+  /** @type {Outgoing[]} in their order; only the first may be on its way, or a refusal would reorder them */
+  #queue = [];
+  #unsure = false; // whether the first was handed to a socket, with what outcome nobody knows
+  #again; // timer: the first is sent again
+  #unavailable = 0;
+  #asked = [];
+  #typedAt = Number.NEGATIVE_INFINITY;
+
+  /**
+   * @param {string | URL} address of the room's socket; ws, wss, http, https or relative to the page
+   * @param {{
+   *   name?: string,   a guest's; without it the server makes one
+   *   client?: string,   16 to 64 characters; a page may keep what it was given, for when it is reloaded
+   *   WebSocket?: typeof WebSocket,
+   *   isOnline?: () => boolean,
+   *   random?: () => number,
+   * }} options
+   */
+  constructor(
+    address,
+    {
+      name,
+      client = unguessable(),
+      WebSocket = globalThis.WebSocket,
+      isOnline = () => true,
+      random = Math.random,
+    } = {},
+  ) {
+    super();
+    this.#address = new URL(address, globalThis.location?.href);
+    this.#address.protocol = this.#address.protocol.replace("http", "ws");
+    this.#name = name;
+    this.client = client;
+    this.#WebSocket = WebSocket;
+    this.#isOnline = isOnline;
+    this.#random = random;
+  }
+
+  // ── The connection ────────────────────────────────────────────────────────────────────────────
+
+  open() {
+    if (this.#socket) return;
+    clearTimeout(this.#timer);
+    this.#settleName();
+    const address = new URL(this.#address);
+    if (this.#name) address.searchParams.set("name", this.#name);
+    address.searchParams.set("client", this.client);
+    if (this.#epoch) address.searchParams.set("since", `${this.#epoch}:${this.#offset}`);
+    const socket = new this.#WebSocket(address, "chat.v1");
+    this.#socket = socket;
+    this.#become({ kind: "connecting" });
+    this.#timer = setTimeout(() => this.#lost(), HANDSHAKE_TIMEOUT);
+    const on = (type, handle) =>
+      socket.addEventListener(type, (event) => socket === this.#socket && handle(event));
+    on("open", () => {
+      clearTimeout(this.#timer);
+      this.#heardAt = Date.now();
+      this.#listen(SILENCE);
+    });
+    on("message", ({ data }) => this.#receive(data));
+    on("close", ({ code }) => this.#lost(code));
+  }
+
+  /** For good, until open() is called again; what is queued fails. */
+  close() {
+    this.#lost(CLOSED);
+  }
+
+  /** Waits no longer: neither for the next attempt nor, on a silent socket, for the next ping. */
+  retry() {
+    if (this.#socket === undefined && this.state.kind !== "closed") this.open();
+    else if (this.state.kind === "connected") this.#ping();
+  }
+
+  /** The device is online again. A socket that outlived the outage is kept: nothing is missing. */
+  online() {
+    if (this.state.kind !== "offline") return;
+    if (!this.#socket) {
+      this.#wait();
+    } else {
+      this.#become({ kind: "connected" });
+      this.#ping();
+    }
+  }
+
+  offline() {
+    if (this.state.kind !== "connected" && this.state.kind !== "waiting") return;
+    if (this.state.kind === "waiting") clearTimeout(this.#timer);
+    this.#become({ kind: "offline" });
+  }
+
+  /**
+   * Comes back under another name, losing nothing. A ref is known by its sender's name: what is on
+   * its way arrives under the old one first.
+   * @param {string} [name]
+   */
+  rename(name) {
+    this.#renaming = { name };
+    if (this.#socket && this.#settleName()) {
+      this.#leave();
+      this.open();
+    }
+  }
+
+  #settleName() {
+    if (!this.#renaming || this.#unsure) return false;
+    this.#name = this.#renaming.name;
+    this.#renaming = undefined;
+    return true;
+  }
+
+  /** @param {number} [code] none if there was no close at all */
+  #lost(code) {
+    this.#leave();
+    if (code === TOO_BIG && this.#unsure) this.#fail({ code: "too_long" });
+    if (code === CLOSED || FINAL_CODES.has(code)) {
+      clearTimeout(this.#timer);
+      while (this.#queue.length) this.#fail({ code: "closed" });
+      this.#become({ kind: "closed", code });
+    } else if (this.#isOnline()) this.#wait();
+    else this.#become({ kind: "offline" });
+  }
+
+  #leave() {
+    const socket = this.#socket;
+    this.#socket = undefined;
+    for (const timer of [this.#timer, this.#watch, this.#again]) clearTimeout(timer);
+    if (Date.now() - this.#welcomedAt >= STABLE) this.#failures = 0;
+    this.#welcomedAt = undefined;
+    for (const { reject } of this.#asked.splice(0)) reject(new Error("connection lost"));
+    socket?.close();
+  }
+
+  #wait() {
+    const delay = retryDelay(this.#failures, this.#random);
+    this.#failures += 1;
+    this.#timer = setTimeout(() => this.open(), delay);
+    this.#become({ kind: "waiting", until: Date.now() + delay });
+  }
+
+  /** One timer at a time, however much is heard. */
+  #listen(delay) {
+    this.#watch = setTimeout(() => {
+      const silence = Date.now() - this.#heardAt;
+      if (silence < SILENCE) this.#listen(SILENCE - silence);
+      else this.#ping();
+    }, delay);
+  }
+
+  #ping() {
+    this.#heardAt = 0;
+    this.#write({ type: "ping" });
+    clearTimeout(this.#watch);
+    this.#watch = setTimeout(() => {
+      if (this.#heardAt) this.#listen(SILENCE);
+      else this.#lost();
+    }, PONG_TIMEOUT);
+  }
+
+  /** @param {object} object */
+  #write(object) {
+    this.#socket.send(JSON.stringify(object));
+  }
+
+  /** @param {State} state */
+  #become(state) {
+    this.state = state;
+    this.#tell("state", state);
+  }
+
+  #tell(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+
+  // ── What comes in ─────────────────────────────────────────────────────────────────────────────
+
+  /** @param {unknown} data one or more objects, a line each */
+  #receive(data) {
+    this.#heardAt = Date.now();
+    for (const line of String(data).split("\n")) {
+      let object;
+      try {
+        object = JSON.parse(line);
+      } catch {
+        continue;
+      }
+      if (object?.type) this.#take(object);
+    }
+  }
+
+  #take(object) {
+    const { type } = object;
+    if (type === "welcome") this.#welcomed(object);
+    else if (type === "message") this.#message(object);
+    else if (type === "ack") this.#ack(object);
+    else if (type === "error") this.#error(object);
+    else if (type === "history" || type === "members") this.#answered(type, object);
+    else if (PASSED_ON.has(type)) this.#tell(type, object);
+  }
+
+  #welcomed(welcome) {
+    const first = this.#welcomedAt === undefined;
+    const newEpoch = this.#epoch !== undefined && this.#epoch !== welcome.epoch;
+    // A guest's name is kept: a ref is known by it.
+    if (welcome.name?.startsWith("guest-")) this.#name ??= welcome.name;
+    this.welcome = welcome;
+    if (!welcome.recovered) {
+      this.#epoch = welcome.epoch;
+      this.#offset = welcome.offset;
+    }
+    this.#welcomedAt ??= Date.now();
+    this.#tell("welcome", welcome);
+    if (first) this.#become({ kind: "connected" });
+    if (welcome.recovered === false) this.#tell("gap", { newEpoch });
+    if (first) this.#sendFirst();
+  }
+
+  #message(message) {
+    if (!(message.offset > this.#offset)) return; // had it already
+    this.#offset = message.offset;
+    this.#tell("message", message);
+  }
+
+  #ack({ ref, offset }) {
+    if (this.#queue[0]?.ref === ref) this.#done({ state: "sent", offset });
+  }
+
+  #error(error) {
+    if (error.ref === undefined) {
+      // Questions carry no ref: whose error it is, their order tells.
+      this.#asked.shift()?.reject(Object.assign(new Error(error.detail), { code: error.code }));
+    } else if (this.#queue[0]?.ref !== error.ref) {
+      return;
+    } else if (error.code === "rate_limited") {
+      this.#sendAgain(RATE_PAUSE);
+    } else if (error.code === "unavailable") {
+      this.#unavailable += 1;
+      this.#sendAgain(retryDelay(this.#unavailable, this.#random));
+    } else {
+      this.#fail(error);
+    }
+  }
+
+  // ── What goes out ─────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Queued, whatever the connection does: in the room once, after all that was sent before.
+   * @param {string} text
+   * @returns {Outgoing} kept up to date; each change is an `outgoing` event
+   */
+  send(text) {
+    const outgoing = { ref: unguessable(), text };
+    this.#typedAt = Number.NEGATIVE_INFINITY; // the next word is a new one
+    this.#enqueue(outgoing);
+    return outgoing;
+  }
+
+  /** @param {Outgoing} outgoing that has failed */
+  resend(outgoing) {
+    if (outgoing.code === "ref_reused") outgoing.ref = unguessable();
+    this.#enqueue(outgoing);
+  }
+
+  /** @returns {number} how many wait for their acknowledgement */
+  get queued() {
+    return this.#queue.length;
+  }
+
+  /** Says that its user is typing; call it on every key, it is told every few seconds. */
+  typing() {
+    if (this.#welcomedAt === undefined || Date.now() - this.#typedAt < TYPING_PAUSE) return;
+    this.#typedAt = Date.now();
+    this.#write({ type: "typing" });
+  }
+
+  /**
+   * @param {{ before?: number, limit?: number }} [range]
+   * @returns {Promise<{ messages: Message[], more: boolean }>} rejected if the connection is lost
+   */
+  history({ before, limit } = {}) {
+    return this.#ask("history", { before, limit });
+  }
+
+  /** @returns {Promise<{ names: string[], count: number }>} rejected if the connection is lost */
+  members() {
+    return this.#ask("members", {});
+  }
+
+  /** @param {Outgoing} outgoing */
+  #enqueue(outgoing) {
+    this.#update(outgoing, { state: "queued", code: undefined, detail: undefined });
+    if (this.#queue.push(outgoing) === 1) this.#sendFirst();
+  }
+
+  #sendFirst() {
+    const [outgoing] = this.#queue;
+    if (!outgoing || this.#welcomedAt === undefined) return;
+    this.#unsure = true;
+    this.#write({ type: "send", ref: outgoing.ref, text: outgoing.text });
+    this.#sendAgain(ACK_TIMEOUT);
+    this.#update(outgoing, { state: "sending" });
+  }
+
+  /** @param {number} delay */
+  #sendAgain(delay) {
+    clearTimeout(this.#again);
+    this.#again = setTimeout(() => this.#sendFirst(), delay);
+  }
+
+  #fail({ code, detail }) {
+    this.#done({ state: "failed", code, detail });
+  }
+
+  /** The first of the queue has its outcome. */
+  #done(outcome) {
+    clearTimeout(this.#again);
+    const outgoing = this.#queue.shift();
+    this.#unsure = false;
+    this.#unavailable = 0;
+    this.#update(outgoing, outcome);
+    if (this.#renaming) this.rename(this.#renaming.name);
+    this.#sendFirst();
+  }
+
+  /** @param {Outgoing} outgoing */
+  #update(outgoing, change) {
+    Object.assign(outgoing, change);
+    this.#tell("outgoing", outgoing);
+  }
+
+  #ask(type, fields) {
+    if (this.#welcomedAt === undefined) return Promise.reject(new Error("not connected"));
+    this.#write({ type, ...fields });
+    return new Promise((resolve, reject) => this.#asked.push({ type, resolve, reject }));
+  }
+
+  /** Answers of one type come in the order of their questions. */
+  #answered(type, answer) {
+    const asked = this.#asked.findIndex((question) => question.type === type);
+    if (asked >= 0) this.#asked.splice(asked, 1)[0].resolve(answer);
+  }
+}
