@@ -1,10 +1,14 @@
 """Rules between settings, as Django system checks; app/env.py has cast each value already."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.db import OperationalError, connections
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 from django.http.request import validate_host
 
 # JSON may spell a code point as a surrogate pair of escapes, twelve bytes; the rest is the envelope.
@@ -42,3 +46,33 @@ def longest_text_fits_message(app_configs: Any, **kwargs: Any) -> list[CheckMess
             id="app.E002",
         )
     ]
+
+
+@register(Tags.database)
+def migrations_are_known(app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """app.E003: an older version must not serve a newer one's database, of which Django itself would say nothing."""
+    found: list[CheckMessage] = []
+    for alias in databases or []:
+        try:
+            applied = MigrationRecorder(connections[alias]).applied_migrations()
+        except OperationalError:
+            continue  # nobody answers there; whoever needs it will say why
+        if names := unknown_migrations(applied):
+            found.append(
+                Error(
+                    f"the database {alias!r} has migrations that this version does not know: {', '.join(names)}. "
+                    "To go on could lose what they have stored.",
+                    hint="Go back to the version that knows them, or restore a backup of this version's time: "
+                    "make restore F=backups/... For an app that you took out yourself: with the version that still "
+                    'has it, make manage C="migrate <app> zero".',
+                    id="app.E003",
+                )
+            )
+    return found
+
+
+def unknown_migrations(applied: Iterable[tuple[str, str]]) -> list[str]:
+    """Those that no file of this version has, as app.name; what a squashed migration replaces is known too."""
+    disk = MigrationLoader(None, ignore_no_migrations=True).disk_migrations
+    known = disk.keys() | {replaced for migration in disk.values() for replaced in migration.replaces}
+    return sorted(".".join(migration) for migration in {(app, name) for app, name in applied} - known)

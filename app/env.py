@@ -220,7 +220,8 @@ def _disagreements() -> list[str]:
     from django.core import checks
 
     django.setup()
-    return [f"{m.msg} {m.hint or ''}".strip() for m in checks.run_checks(tags=["app"]) if m.is_serious()]
+    found = sorted(checks.run_checks(tags=["app"]), key=lambda message: message.id or "")  # Django keeps a set
+    return [f"{m.msg} {m.hint or ''}".strip() for m in found if m.is_serious()]
 
 
 env = Environment()

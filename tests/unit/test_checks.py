@@ -2,6 +2,10 @@
 
 import pytest
 from django.core.checks import CheckMessage
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 from pytest_django import Settings
 
 from app import checks
@@ -37,3 +41,18 @@ def test_longest_text_must_fit_however_it_is_escaped(settings: Settings) -> None
     assert checks.longest_text_fits_message(None) == []
     settings.MAX_MESSAGE_BYTES -= 1
     assert ids(checks.longest_text_fits_message(None)) == ["app.E002"]
+
+
+@pytest.mark.django_db
+def test_a_newer_versions_database_is_not_migrated() -> None:
+    assert checks.migrations_are_known(None, databases=["default"]) == []
+    MigrationRecorder(connection).record_applied("auth", "9999_of_a_later_version")
+    found = checks.migrations_are_known(None, databases=["default"])
+    assert ids(found) == ["app.E003"]
+    assert "auth.9999_of_a_later_version" in found[0].msg
+    with pytest.raises(SystemCheckError, match=r"app\.E003"):
+        call_command("migrate", skip_checks=False)
+
+
+def test_without_a_database_to_look_at_nothing_is_said() -> None:
+    assert checks.migrations_are_known(None) == []
