@@ -17,6 +17,18 @@ down: ## Stop the stack; no data is lost
 scale: ## Scale the Daphne workers and remember it: make scale N=4
 	@deploy/scale.sh "$(N)"
 
+.PHONY: backup
+backup: ## Database and room logs into one file under backups/, while the stack runs
+	@deploy/backup.sh
+
+.PHONY: restore
+restore: ## Put a backup's data in the place of the present: make restore F=backups/… (YES=1 answers)
+	@deploy/restore.sh "$(F)"
+
+.PHONY: upgrade
+upgrade: ## From an older version's running stack to this tree's: a backup, then up
+	@deploy/upgrade.sh
+
 .PHONY: ps
 ps: ## The containers and their health
 	@$(COMPOSE) ps --all

@@ -1,27 +1,18 @@
 #!/usr/bin/env bash
 # From a clone in any state to a running, healthy stack; a second run changes nothing.
+#
+#   deploy/up.sh [BACKUP]     with the name of a file: writes a backup there before anything is replaced
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-# An attestation carries the time of the build: it would give the same image a new name each time.
-export BUILDX_NO_DEFAULT_ATTESTATIONS=1
 
 # No impact on a running stack yet.
-deploy/engine.sh
-deploy/configure.sh
-deploy/build-settings.sh
-deploy/preflight.sh
-deploy/base-images.sh
-deploy/check-env.sh
-docker compose build --quiet
-# With this .env, in containers of their own: what cannot start replaces nothing that runs.
-output=$(docker compose run --rm --no-deps -T nginx nginx -t 2>&1) || {
-    printf 'up: expected a configuration that nginx accepts, received:\n%s\nup: nothing was replaced\n' "$output" >&2
+deploy/prepare.sh
+# `migrate` asks the same, but when it does, the containers of before are gone.
+output=$(docker compose run --rm --no-deps -T migrate python manage.py check --database default 2>&1) || {
+    printf 'up: expected a database of this version or an older one, received:\n%s\nup: nothing was replaced\n' "$output" >&2
     exit 1
 }
-output=$(docker compose run --rm --no-deps -T migrate python -c 'import app.routing' 2>&1) || {
-    printf 'up: expected an application that can be imported, received:\n%s\nup: nothing was replaced\n' "$output" >&2
-    exit 1
-}
+[ -z "${1:-}" ] || deploy/backup.sh "$1"
 
 # Impact.
 docker compose up --detach --wait --remove-orphans || {

@@ -1,0 +1,91 @@
+"""The one file: a compressed tar of a manifest and the parts that it vouches for."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+import zlib
+from typing import IO, TYPE_CHECKING, Any
+
+from deploy.backup.refusal import Refused
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FORMAT = 1  # one more whenever an older version could not restore what is written
+MANIFEST = "manifest.json"
+DATABASE = "database.sqlite3"
+ROOMS = "rooms.jsonl"
+PARTS = (DATABASE, ROOMS)
+
+MANIFEST_SIZE = 2**20  # bytes; of what claims to be one, no more is read
+CHUNK = 2**20
+
+FAULTS = (tarfile.TarError, EOFError, zlib.error, OSError)  # a file that is cut off or was changed
+
+
+def write(folder: Path, manifest: dict[str, Any], target: IO[bytes]) -> None:
+    """`manifest` and the parts in `folder`, with their checksums."""
+    parts = {name: {"sha256": _checksum(folder / name), "size": (folder / name).stat().st_size} for name in PARTS}
+    text = json.dumps({"format": FORMAT, **manifest, "parts": parts}, indent=2).encode()
+    with tarfile.open(fileobj=target, mode="w|gz") as tar:
+        head = tarfile.TarInfo(MANIFEST)
+        head.size = len(text)
+        tar.addfile(head, io.BytesIO(text))
+        for name in PARTS:
+            part = tarfile.TarInfo(name)
+            part.size = (folder / name).stat().st_size
+            with (folder / name).open("rb") as file:
+                tar.addfile(part, file)
+
+
+def read(source: IO[bytes], folder: Path) -> dict[str, Any]:
+    """The manifest; the parts are in `folder` then, and are what was written. Raises Refused."""
+    expected = "a file that make backup wrote"
+    try:
+        with tarfile.open(fileobj=source, mode="r|gz") as tar:
+            manifest = _manifest(tar)
+            expected = "the parts that its manifest tells, with their checksums"
+            for name in PARTS:
+                _part(tar, name, manifest["parts"][name], folder)
+    except (*FAULTS, ValueError, LookupError, TypeError) as fault:
+        raise Refused(f"no backup, or a damaged one ({fault})", expected, "another one: ls -t backups/") from fault
+    return manifest
+
+
+def _manifest(tar: tarfile.TarFile) -> dict[str, Any]:
+    head = tar.next()
+    file = tar.extractfile(head) if head and head.name == MANIFEST and head.size <= MANIFEST_SIZE else None
+    if file is None:
+        raise ValueError(f"it does not begin with {MANIFEST}")
+    manifest = json.load(file)
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("format"), int):
+        raise ValueError(f"its {MANIFEST} names no format")
+    if manifest["format"] > FORMAT:
+        raise Refused(
+            f"a backup in format {manifest['format']}, by version {manifest.get('version')}",
+            f"format {FORMAT} or older, which this version reads",
+            "restore it with the version that made it, or a newer one",
+        )
+    return manifest
+
+
+def _part(tar: tarfile.TarFile, name: str, told: dict[str, Any], folder: Path) -> None:
+    member = tar.next()
+    file = tar.extractfile(member) if member and member.name == name else None
+    if file is None:
+        raise ValueError(f"{name} is missing")
+    found = hashlib.sha256()
+    with (folder / name).open("wb") as part:
+        while chunk := file.read(CHUNK):
+            found.update(chunk)
+            part.write(chunk)
+    if found.hexdigest() != told["sha256"]:
+        raise ValueError(f"{name} has another checksum")
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,14 @@
+"""Why a copy is not made, or not taken."""
+
+
+class Refused(Exception):
+    """What was found, what was expected, and the way on."""
+
+    def __init__(self, found: str, expected: str, mend: str) -> None:
+        super().__init__(found)
+        self.found, self.expected, self.mend = found, expected, mend
+
+    def lines(self, command: str) -> str:
+        return (
+            f"{command}: found:    {self.found}\n{command}: expected: {self.expected}\n{command}: mend:     {self.mend}"
+        )

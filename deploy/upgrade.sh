@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# From the running stack of an older version to this tree's: a backup, then what `make up` does. Whatever is
+# refused is refused before anything is replaced, above all a database of a newer version.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+project=$(deploy/dotenv.sh get COMPOSE_PROJECT_NAME channels)
+[ -n "$(docker volume ls --quiet --filter "label=com.docker.compose.project=$project")" ] || {
+    printf 'upgrade: %s\n' "found:    no data of project '$project'" "expected: those of an older version" "mend:     make up" >&2
+    exit 1
+}
+copy=backups/$project-$(date -u +%Y%m%dT%H%M%SZ)-before-upgrade.tar.gz
+deploy/up.sh "$copy" || {
+    [ ! -f "$copy" ] || echo "upgrade: the data of before are in $copy" >&2
+    exit 1
+}
+echo "upgrade: done; CHANGELOG.md says what has changed. Back: check out the version of before, then make restore F=$copy"
