@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import os
 import re
 import shutil
 import socket
 import subprocess
+import tarfile
 import uuid
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 # Inside the repository: the engine resolves the paths of mounts itself, and knows this folder only.
 STACKS = ROOT / ".state" / "stacks"
 NOT_IN_A_CLONE = shutil.ignore_patterns(
-    ".git", ".state", ".venv", ".env", "secrets", "data", "static-root", "reports", "__pycache__", ".*_cache"
+    ".git", ".state", ".venv", ".env", "secrets", "data", "static-root", "reports", "backups", "__pycache__", ".*_cache"
 )
+KEPT = {".env", ".state", "backups", "secrets"}
 # The settings that other tests run with are not the stack's.
 OF_THE_MACHINE = re.compile(r"PATH|HOME|(PYTHON|NGINX|REDIS)_IMAGE|(PIP|DOCKER)_.*|.*_proxy", re.IGNORECASE)
 SERVICES = ("redis", "web", "daphne", "nginx")
@@ -37,9 +40,23 @@ class Clone:
         self.lock = self.path.with_suffix(".lock").open("w")
         fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
-    def copy(self) -> Clone:
-        shutil.copytree(ROOT, self.path, ignore=NOT_IN_A_CLONE)
+    def copy(self, commit: str | None = None) -> Clone:
+        """The tree as it is now, or as it was."""
+        if commit is None:
+            shutil.copytree(ROOT, self.path, ignore=NOT_IN_A_CLONE)
+        else:
+            command = ("git", "-c", f"safe.directory={ROOT}", "-C", str(ROOT), "archive", commit)
+            archive = subprocess.run(command, check=True, capture_output=True, timeout=60)
+            with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
+                files.extractall(self.path, filter="data")
         return self
+
+    def take_present_tree(self) -> None:
+        """As `git pull` would; what the stack has made stays."""
+        for path in self.path.iterdir():
+            if path.name not in KEPT:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        shutil.copytree(ROOT, self.path, ignore=NOT_IN_A_CLONE, dirs_exist_ok=True)
 
     # ── Commands, as typed in the clone's folder ───────────────────────────────────────────────
 

@@ -20,14 +20,14 @@ urlpatterns += [path("own/page", own.page)]
 
 
 @pytest.fixture(scope="session")
-def fresh_clone() -> Iterator[Callable[[], Clone]]:
+def fresh_clone() -> Iterator[Callable[..., Clone]]:
     """Makes clones in which nothing was run yet; all are purged at the end, and nothing may be left."""
     remove_interrupted()
     clones: list[Clone] = []
 
-    def make() -> Clone:
+    def make(commit: str | None = None) -> Clone:
         clones.append(Clone())
-        return clones[-1].copy()
+        return clones[-1].copy(commit)
 
     yield make
     with ExitStack() as purges:
