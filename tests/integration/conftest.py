@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
-from channels.layers import get_channel_layer
+from channels.layers import ChannelLayerManager, get_channel_layer
 from channels.testing import WebsocketCommunicator
 from channels_redis.pubsub import RedisPubSubChannelLayer
 from pytest_django import DjangoDbBlocker, Settings
@@ -18,7 +18,12 @@ from redis.asyncio import Redis
 
 from MyChannels.hub import Hub
 
+from . import members as room_members
+from .members import Member
 from .redis_server import RedisServer, running
+
+Enter = Callable[..., Awaitable[Member]]
+Workers = Callable[[], Hub]
 
 ROOT = Path(__file__).parents[2]
 Join = Callable[..., Awaitable[WebsocketCommunicator]]
@@ -91,6 +96,13 @@ async def client(configurations: dict[str, Any]) -> AsyncIterator[Redis]:
         yield client
 
 
+@pytest_asyncio.fixture
+async def admin(redis_server: RedisServer) -> AsyncIterator[Redis]:
+    """Somebody who may do everything, to do harm and to look."""
+    async with Redis.from_url(redis_server.admin_url) as admin:
+        yield admin
+
+
 @pytest.fixture
 def room() -> str:
     """A room that nobody else is in."""
@@ -131,3 +143,48 @@ async def join(connect: Join, room: str) -> Join:
         return socket
 
     return join
+
+
+@pytest_asyncio.fixture
+async def workers(layer: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Workers]:
+    """Makes further workers: each a hub with a channel layer of its own."""
+    monkeypatch.setattr(Hub, "current", room_members.current)
+    made: list[tuple[Hub, Any]] = []
+
+    def make() -> Hub:
+        own = ChannelLayerManager()["default"]
+        hub = Hub(own)
+        made.append((hub, own))
+        return hub
+
+    yield make
+    for hub, own in made:
+        await hub.close()
+        await (own.flush if isinstance(own, RedisPubSubChannelLayer) else own.close_pools)()
+
+
+@pytest_asyncio.fixture
+async def come(workers: Workers, room: str) -> AsyncIterator[Enter]:
+    """Opens a chat.v1 socket of the room; who is still there after the test leaves."""
+    opened: list[Member] = []
+
+    async def come(room: str = room, **options: Any) -> Member:
+        member = Member(room, **options)
+        opened.append(member)
+        return await member.open()
+
+    yield come
+    for member in opened:
+        await member.end()
+
+
+@pytest.fixture
+def enter(come: Enter) -> Enter:
+    """The same, when it has been welcomed."""
+
+    async def enter(*, seconds: float = room_members.SECONDS, **options: Any) -> Member:
+        member = await come(**options)
+        await member.welcomed(seconds)
+        return member
+
+    return enter

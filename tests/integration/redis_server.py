@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parents[2]
 FILES = ["--file", "compose.yaml", "--file", "tests/integration/compose.yaml", "--env-file", "/dev/null"]
+NEWEST_FILE = "$(ls -t /data/appendonlydir/*.incr.aof | head -n 1)"
 
 
 class RedisServer:
@@ -27,6 +28,7 @@ class RedisServer:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.url = f"redis://app@127.0.0.1:{port}/0"
+        self.admin_url = f"redis://admin:unused@127.0.0.1:{port}/0"
         self.environment = {
             **os.environ,
             "PUBLIC_URL": "http://localhost",
@@ -64,6 +66,28 @@ class RedisServer:
             yield
         finally:
             self.compose("unpause", "redis")
+
+    def in_volume(self, script: str) -> str:
+        """Runs a script where the server's data are, whether or not it runs itself."""
+        return self.compose("run", "--rm", "--no-TTY", "--no-deps", "--entrypoint", "sh", "redis", "-euc", script)
+
+    def written(self) -> int:
+        """How long the newest append-only file is: a boundary between two commands, as long as none runs."""
+        return int(self.compose("exec", "--no-TTY", "redis", "sh", "-euc", f"stat -c %s {NEWEST_FILE}"))
+
+    def cut(self, length: int) -> None:
+        """What came after is lost, as after a power cut."""
+        self.in_volume(f"truncate -s {length} {NEWEST_FILE}")
+
+    @contextmanager
+    def killed(self) -> Iterator[None]:
+        """It ends without writing anything out."""
+        self.compose("kill", "redis")
+        try:
+            yield
+        finally:
+            self.compose("start", "redis")
+            self.answers()
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
