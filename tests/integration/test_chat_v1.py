@@ -152,7 +152,7 @@ async def test_the_same_ref_of_the_same_client_is_one_message_whatever_the_socke
 
 
 @pytest.mark.parametrize("other", [{"client": "another-client-id"}, {"name": "Bob"}], ids=["client", "sender"])
-async def test_a_ref_is_anothers_of_another_client_or_sender(enter: Enter, other: dict[str, str]) -> None:
+async def test_another_client_or_sender_has_refs_of_its_own(enter: Enter, other: dict[str, str]) -> None:
     alice = await enter(name="Alice", client=CLIENT)
     bob = await enter(**{"name": "Alice", "client": CLIENT, **other})
     assert (await alice.say("hello", "a"))["offset"] == 1
