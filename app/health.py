@@ -13,6 +13,8 @@ from django.conf import settings
 from django.db import connection
 from redis.asyncio import Redis
 
+from app.drain import draining
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
@@ -59,6 +61,8 @@ if settings.REDIS_URL:  # `make dev` has none
 
 async def ready() -> bool:
     """Whether this process can serve; what cannot be reached is named in the log."""
+    if draining.begun:
+        return False
     tasks = {name: asyncio.create_task(ask()) for name, ask in DEPENDENCIES.items()}
     # Not wait_for: it would wait for a cancelled task's clean-up, which hangs when Redis does.
     await asyncio.wait(tasks.values(), timeout=DEADLINE)

@@ -16,10 +16,12 @@ django_application = get_asgi_application()
 from django.conf import settings
 
 import MyChannels.routing
+from app.drain import draining
 from app.handshake import OriginGuard, not_found
 from app.health import Health
 from app.logs import Traced
 from app.metrics import Metrics
+from MyChannels.hub import Hub
 
 routes = [*MyChannels.routing.ws_urlpatterns, re_path(r"", not_found)]  # type: ignore[arg-type]  # django-stubs knows no ASGI routes
 
@@ -33,3 +35,13 @@ application = CorrelationIdMiddleware(
         )
     )
 )
+
+
+async def leave_rooms() -> None:
+    """Otherwise the other processes count this one's members until its heartbeat is missed."""
+    if hub := Hub.running():
+        await hub.close()
+
+
+draining.seconds = settings.DRAIN_SECONDS
+draining.at_end(leave_rooms)

@@ -30,6 +30,8 @@ MESSAGE_RATE = env.int("MESSAGE_RATE", default=50, validate=validate.Range(1, 10
 PRESENCE_LIMIT = env.int("PRESENCE_LIMIT", default=200, validate=validate.Range(min=0))  # members
 ROOM_LOG_LENGTH = env.int("ROOM_LOG_LENGTH", default=10_000, validate=validate.Range(1, 10**6))  # messages
 ROOM_LOG_SECONDS = env.int("ROOM_LOG_SECONDS", default=86_400, validate=validate.Range(60, 10**8))
+# compose.yaml's stop_grace_period is for the largest.
+DRAIN_SECONDS = env.int("DRAIN_SECONDS", default=10, validate=validate.Range(0, 60))
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"]))
 SERVICE = env.str("SERVICE", default="manage")  # the compose service, for the log

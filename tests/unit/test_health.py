@@ -9,6 +9,7 @@ from channels.layers import InMemoryChannelLayer
 from channels.testing import HttpCommunicator
 
 from app import health
+from app.drain import draining
 
 DEADLINE = 0.2
 
@@ -48,6 +49,14 @@ async def test_health_is_a_status_and_nothing_else(dependencies: dict[str, Any],
 @pytest.mark.parametrize("path", ["/", "/health", "/health/", "/health/live/", "/health/ready/", "/healthy"])
 async def test_other_paths_are_the_applications(dependencies: dict[str, Any], path: str) -> None:
     assert (await get(path))["body"] == b"the application"
+
+
+async def test_a_draining_process_is_alive_but_not_ready(
+    dependencies: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(draining, "begun", True)
+    assert (await get("/health/live"))["status"] == 200
+    assert (await get("/health/ready"))["status"] == 503
 
 
 def test_readiness_asks_for_database_redis_and_channel_layer() -> None:
