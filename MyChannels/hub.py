@@ -134,12 +134,20 @@ class Hub:
             await self.presence.end()
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._all_sent.wait()
+                await self._leave_groups()
         running = {*self._tasks, *self._opening.values(), *self._closing.values()}
         while running:  # Python 3.11's wait_for can swallow a cancellation that comes just as it is done
             for task in running:
                 task.cancel()
             _, running = await asyncio.wait(running, timeout=CANCEL_SECONDS)
         await self._log.close()
+
+    async def _leave_groups(self) -> None:
+        """The core layer would keep this channel in its groups for a day."""
+        if self._channel.done():
+            groups = [HUBS, *(room.group for room in self.rooms.values() if room.epoch)]
+            leaving = (self.layer.group_discard(group, self._channel.result()) for group in groups)
+            await asyncio.gather(*leaving, return_exceptions=True)
 
     # ── What consumers ask ─────────────────────────────────────────────────────────────────────
 

@@ -50,6 +50,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
         fanout = scope.get("extensions", {}).get(FANOUT)
         self.writer = FrameWriter(fanout) if fanout else SendWriter(send)
         self.write: Callable[[Any], None] = self.writer.write
+        self.saying: set[asyncio.Task[None]] = set()  # the loop holds its tasks weakly
         try:
             await super().__call__(scope, receive, send)
         finally:
@@ -75,7 +76,6 @@ class RoomConsumer(AsyncWebsocketConsumer):
         self.introduce(asked)
         self.rate = Rate(settings.MESSAGE_RATE)
         self.typed_at = 0.0
-        self.saying: set[asyncio.Task[None]] = set()  # the loop holds its tasks weakly
         self.hub = Hub.current()
         try:
             await self.join(asked)
@@ -165,6 +165,12 @@ class RoomConsumer(AsyncWebsocketConsumer):
 
     # ── Leaving ────────────────────────────────────────────────────────────────────────────────
 
+    async def disconnect(self, code: int) -> None:
+        """What was received is said before the process may end."""
+        self.leave()
+        if self.saying:
+            await asyncio.wait(self.saying)
+
     def leave(self) -> None:
         self.writer.close()
         if self.room is None:
@@ -234,16 +240,16 @@ class RoomConsumer(AsyncWebsocketConsumer):
 
     def say(self, text: str, ref: str | None) -> None:
         """Waits for nothing: pings are answered while the log is away. What is said first is appended first."""
-        saying = asyncio.get_running_loop().create_task(self.append(text, ref))
+        if self.room is None:
+            return
+        saying = asyncio.get_running_loop().create_task(self.append(self.room, text, ref))
         self.saying.add(saying)
         saying.add_done_callback(self.saying.discard)
 
-    async def append(self, text: str, ref: str | None) -> None:
-        if self.room is None:
-            return
+    async def append(self, room: Room, text: str, ref: str | None) -> None:
         own = f"{self.identity}\0{ref}" if ref else secrets.token_urlsafe(16)
         try:
-            appended = await self.hub.say(self.room, Draft(self.name, text, own, self.user))
+            appended = await self.hub.say(room, Draft(self.name, text, own, self.user))
         except RefReused as fault:
             self.answer(Fault("ref_reused", str(fault), ref))
         except Unavailable:
