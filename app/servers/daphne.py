@@ -6,7 +6,11 @@ Daphne 4.2 or autobahn does in its place; the tests in tests/integration/test_da
 
 import asyncio
 import logging
+import os
+import random
+import signal
 import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
 from fcntl import ioctl
 from functools import partial
@@ -19,10 +23,13 @@ from daphne.server import Server as StockServer
 from daphne.utils import HEADER_NAME_RE, import_by_path
 from daphne.ws_protocol import ConnectionDeny, WebSocketFactory
 from daphne.ws_protocol import WebSocketProtocol as StockProtocol
+from twisted.internet import reactor
 from twisted.internet.base import DelayedCall
-from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
-from twisted.internet.tcp import Connection
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.tcp import Connection, Port
 from twisted.web.http import RESPONSES
+
+from app.drain import draining
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +45,16 @@ INCOMING_MESSAGES = 256
 # A peer that we have closed is given time as long as it takes what lies before the close frame, but not for ever.
 STALLED_SECONDS = 5
 CLOSING_SECONDS = 30
+# When draining: each of these begins when what comes before it has ended. compose.yaml's stop_grace_period is
+# longer than all of them together, with the longest DRAIN_SECONDS.
+ARRIVING_SECONDS = 1  # until a connection that was accepted has said what it wants
+PEERS_SECONDS = STALLED_SECONDS + 1  # from the last turn on, until whoever does not answer a close is cut
+CANCELLED_SECONDS = 1
+# Who has sent the signal twice waits so long for the peers, and for peers and applications together.
+HURRIED_PEERS_SECONDS, HURRIED_SECONDS = 0.5, 1.0
+POLL_SECONDS = 0.05
 TOO_SLOW = 4408
+GOING_AWAY = 1012
 CLOSE_FRAME = b"\x88"  # the first byte of one: final, opcode 8
 OPEN, CLOSING = StockProtocol.STATE_OPEN, StockProtocol.STATE_CLOSING
 
@@ -103,6 +119,10 @@ class WebSocketProtocol(StockProtocol):
             # TLS: what passes by its transport would go out in clear.
             self.transmit = self.transport.write  # type: ignore[method-assign]
         super().connectionMade()
+
+    def onOpen(self) -> None:  # noqa: N802 - autobahn's name
+        super().onOpen()
+        self.server.opened(self)
 
     def onConnect(self, request: Any) -> Any:  # noqa: N802 - autobahn's name
         """Stock answers names that are not ASCII with a 500 and a traceback."""
@@ -315,6 +335,10 @@ class WebSocketProtocol(StockProtocol):
         if self.state == CLOSING:
             self.watch()
 
+    def go_away(self) -> None:
+        if self.state == OPEN:
+            self.sendCloseFrame(code=GOING_AWAY, reasonUtf8=b"going away")
+
     def watch(self) -> None:
         """Until the connection ends, or has to be cut."""
         if not self.cut:
@@ -366,7 +390,7 @@ class WebSocketProtocol(StockProtocol):
             self.cut.cancel()
         self.forget_waiting()
         self.wake()
-        if self.failedByMe or self.localCloseCode == TOO_SLOW:
+        if self.failedByMe or self.localCloseCode in (TOO_SLOW, GOING_AWAY):
             code = self.localCloseCode
         if hasattr(self, "server"):
             super().onClose(wasClean, 1005 if code is None else code, reason)
@@ -381,6 +405,10 @@ class Server(StockServer):
 
         super().__init__(application, [backed(endpoint) for endpoint in endpoints], **options)
         self.ports: list[Any] = []  # IListeningPort: without its plugin mypy takes no zope interface for a type
+        self.turns = 0  # that sockets have got since draining began
+        self.arriving_until = self.last_turn = 0.0
+        self.hurried = 0.0  # when
+        self.cancelled = 0
 
     @property
     def ws_factory(self) -> WebSocketFactory:
@@ -409,20 +437,102 @@ class Server(StockServer):
         self.ports.append(port)
         super().listen_success(port)
 
-    def kill_all_applications(self) -> Deferred[Any]:
-        """Stock accepts connections until the last application is gone."""
-        closed = DeferredList([maybeDeferred(port.stopListening) for port in self.ports])
-        return closed.addCallback(lambda _: self.stop_applications())
+    # --- The end ---
 
-    def stop_applications(self) -> Deferred[Any]:
-        """Stock raises here on a connection without an application (a request still arriving), and
-        exits as soon as one application has let itself be cancelled, not after the last."""
-        tasks = [details.get("application_instance") for details in self.connections.values()]
-        running = [task for task in tasks if task and not task.done()]
+    def kill_all_applications(self) -> Deferred[Any]:
+        """Stock cancels every application, and accepts connections until the last is gone."""
+        return Deferred.fromFuture(asyncio.ensure_future(self.drain()))
+
+    async def drain(self) -> None:
+        """What was accepted is finished, sockets are closed in turn, and nobody is cancelled who ends in time."""
+        begun = time.monotonic()
+        draining.begin()
+        self.listen_for_hurry()
+        await self.stop_listening()
+        self.arriving_until = begun + ARRIVING_SECONDS
+        self.last_turn = time.monotonic() + draining.seconds
+        sockets = self.open_sockets()
+        for socket in sockets:
+            self.opened(socket)
+        logger.info("Draining: closing %d sockets within %g s", len(sockets), draining.seconds)
+        await self.wait_for_peers()
+        await self.end_applications()
+        await draining.end(*([HURRIED_SECONDS] if self.hurried else []))
+        took = time.monotonic() - begun
+        logger.info("Drained in %.1f s: %d sockets, %d applications cancelled", took, self.turns, self.cancelled)
+
+    async def stop_listening(self) -> None:
+        for port in self.ports:
+            if isinstance(port, Port):
+                # What the kernel has accepted for us would be reset.
+                port.numberAccepts = BACKLOG
+                port.doRead()
+        await asyncio.gather(*(maybeDeferred(p.stopListening).asFuture(asyncio.get_running_loop()) for p in self.ports))
+
+    def listen_for_hurry(self) -> None:
+        """Twisted stops once, and calls a second signal a fault."""
+        if self.signal_handlers:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: reactor.callFromThread(self.hurry))  # type: ignore[attr-defined]
+
+    def hurry(self) -> None:
+        if not self.hurried:
+            logger.info("Draining: hurried, closing %d sockets now", len(self.open_sockets()))
+            self.hurried = self.last_turn = time.monotonic()
+            for socket in self.open_sockets():
+                socket.go_away()
+
+    def open_sockets(self) -> list[WebSocketProtocol]:
+        return [one for one in self.connections if isinstance(one, WebSocketProtocol) and one.state == OPEN]
+
+    def opened(self, socket: WebSocketProtocol) -> None:
+        """Also while draining, by a handshake that was under way."""
+        if draining.begun:
+            self.turns += 1
+            wait = random.uniform(0, max(0.0, self.last_turn - time.monotonic()))  # noqa: S311 - nobody gains by guessing
+            reactor.callLater(wait, socket.go_away)  # type: ignore[attr-defined]
+
+    async def wait_for_peers(self) -> None:
+        await self.wait_while(self.connected, self.last_turn + PEERS_SECONDS, HURRIED_PEERS_SECONDS)
+        for connection, details in self.connections.items():
+            if isinstance(connection, WebSocketProtocol) and not details.get("disconnected"):
+                connection.transport.abortConnection()
+
+    async def end_applications(self) -> None:
+        end = time.monotonic() + self.application_close_timeout
+        await self.wait_while(lambda: self.applications() or self.connected(), end, HURRIED_SECONDS)
+        self.application_checker()  # logs what they raised
+        running = self.applications()
         for task in running:
             task.cancel()
-        logger.info("Stopping %d applications", len(running))
-        return Deferred.fromFuture(asyncio.gather(*running, return_exceptions=True))
+        if running:
+            await asyncio.wait(running, timeout=CANCELLED_SECONDS)
+        self.cancelled = len(running)
+
+    async def wait_while(self, unfinished: Callable[[], Any], end: float, hurried: float) -> None:
+        def late() -> bool:
+            return time.monotonic() >= (min(end, self.hurried + hurried) if self.hurried else end)
+
+        while unfinished() and not late():  # noqa: ASYNC110 - an end has many causes, and not all of them tell
+            await asyncio.sleep(POLL_SECONDS)
+
+    def connected(self) -> bool:
+        """Whether a peer has not got all that was for it, or an open connection may still want something."""
+        if any(isinstance(writer, Connection) for writer in reactor.getWriters()):  # type: ignore[attr-defined]
+            return True
+        if any(
+            isinstance(one, WebSocketProtocol) and not details.get("disconnected")
+            for one, details in self.connections.items()
+        ):
+            return True
+        return time.monotonic() < self.arriving_until and any(
+            isinstance(reader, Connection)
+            for reader in reactor.getReaders()  # type: ignore[attr-defined]
+        )
+
+    def applications(self) -> set[asyncio.Task[Any]]:
+        tasks = (details.get("application_instance") for details in self.connections.values())
+        return {task for task in tasks if task and not task.done()}
 
 
 class CommandLineInterface(StockCommandLine):
@@ -437,11 +547,18 @@ class CommandLineInterface(StockCommandLine):
         """Stock gives the root logger a handler and then imports the application, whose logging
         configuration may leave that handler in place. The other way round basicConfig keeps out."""
         path = self.parser.parse_args(args).application
+        # The first process of a container is deaf to a signal that it does not handle, and importing takes a
+        # while. An exception would be caught on its way, by whoever is being imported or by Twisted.
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
         sys.path.insert(0, ".")
         import_by_path(path)
         if logging.getLogger("daphne").hasHandlers():
             logging.getLogger().addHandler(logging.NullHandler())
         super().run(args)
+        if self.server.cancelled:
+            # Perhaps in a thread, which cannot be, and for which the interpreter would wait.
+            logging.shutdown()
+            os._exit(0)
 
 
 if __name__ == "__main__":

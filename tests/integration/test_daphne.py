@@ -1,6 +1,5 @@
 """What `app.servers.daphne` promises of handshakes, closes and its process; this module is also its application."""
 
-import asyncio
 import http.client
 import json
 import os
@@ -127,17 +126,6 @@ async def fail(scope: Any, receive: Any, send: Any) -> None:
     raise RuntimeError("before the handshake is answered")
 
 
-async def linger(scope: Any, receive: Any, send: Any) -> None:
-    await send({"type": "websocket.accept"})
-    try:
-        while (await receive())["type"] != "websocket.disconnect":
-            pass
-    except asyncio.CancelledError:
-        report(stopping=True)
-        await go_ahead()
-        report(finished=True)
-
-
 ROUTES: dict[str, Callable[..., Any]] = {
     "/echo": echo,
     "/scope": show_scope,
@@ -161,7 +149,6 @@ ROUTES: dict[str, Callable[..., Any]] = {
     "/split-accept": accepting((b"x", b"1\r\nset-cookie: a=b")),
     "/subprotocol-header": accepting((b"Sec-WebSocket-Protocol", b"chat.v1")),
     "/500": fail,
-    "/linger": linger,
 }
 
 application = routed(ROUTES)
@@ -429,32 +416,6 @@ def test_an_empty_message_of_empty_fragments_comes_back(server: Server, empty: s
 
 
 # --- Listening, stopping ----------------------------------------------------------------------------------------------
-
-
-def test_after_sigterm_nobody_is_accepted_while_every_open_application_finishes(own: Server) -> None:
-    with own.open("/linger"), own.open("/linger"):
-        own.process.terminate()
-        assert own.wait_for("stopping")
-        with pytest.raises(ConnectionRefusedError):
-            own.tcp()
-        assert own.wait_for("stopping")
-        own.go_ahead()
-        assert own.wait_for("finished")
-        assert own.process.poll() is None, "the first application's end is not the last's"
-        own.go_ahead()
-        assert own.wait_for("finished")
-        assert own.process.wait(DEADLINE) == 0
-
-
-def test_a_request_still_arriving_does_not_keep_applications_from_finishing(own: Server) -> None:
-    with own.tcp() as slow, own.open("/linger"):
-        slow.sendall(b"GET / HTTP/1.1\r\nHost: local")
-        with own.open("/echo"):  # the server has read the line above once it has answered this
-            own.process.terminate()
-            assert own.wait_for("stopping")
-            own.go_ahead()
-            assert own.wait_for("finished")
-            assert own.process.wait(DEADLINE) == 0
 
 
 def test_a_burst_of_200_connections_finds_room_in_the_backlog(own: Server) -> None:
