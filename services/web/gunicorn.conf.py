@@ -4,6 +4,7 @@ The number of workers is WEB_CONCURRENCY, which gunicorn reads itself.
 """
 
 import os
+import signal
 from typing import Any
 
 # Where the workers leave their counts for each other: the container's own tmpfs. The package reads it when it
@@ -12,17 +13,30 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = "/tmp"  # noqa: S108
 
 from prometheus_client.multiprocess import mark_process_dead
 
-from app.settings import LOGGING
+from app.settings import DRAIN_SECONDS, LOGGING
 
 bind = "0.0.0.0:8000"
 worker_class = "app.servers.uvicorn.Worker"
 worker_tmp_dir = "/dev/shm"  # noqa: S108  # the heartbeat must not wait for a disk; the root is read-only
 control_socket_disable = True
 forwarded_allow_ips = "*"  # only nginx reaches this port, and it sets the headers itself
-graceful_timeout = 20  # seconds; compose.yaml grants more before it kills
+# Seconds: with what app/servers/uvicorn.py needs besides. compose.yaml grants more before it kills.
+graceful_timeout = DRAIN_SECONDS + 15
+keepalive = 5  # seconds; longer than nginx's (nginx/upstreams.conf), for the same reason as in app/servers/uvicorn.py
 logconfig_dict = LOGGING
 
 
 def child_exit(server: Any, worker: Any) -> None:
     """What a worker had open, it has no longer; what it counted stays."""
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def when_ready(server: Any) -> None:
+    """While it stops, gunicorn's master is deaf to SIGTERM; SIGINT makes it hurry its workers."""
+    heard: list[int] = []
+
+    def terminate(number: int, frame: Any) -> None:
+        server.signal(signal.SIGINT if heard else number, frame)
+        heard.append(number)
+
+    signal.signal(signal.SIGTERM, terminate)

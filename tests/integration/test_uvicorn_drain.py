@@ -1,0 +1,224 @@
+"""What gunicorn with `app.servers.uvicorn` promises of its end; this module is also the application."""
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from app.drain import draining
+from app.servers.uvicorn import IDLE_SECONDS, Worker
+
+ROOT = Path(__file__).parents[2]
+DEADLINE = 15.0
+SECONDS = 2.0  # of draining
+AT_ONCE = 1.0
+
+# --- The application, in the server's process -------------------------------------------------------------------------
+
+
+class SocketWorker(Worker):
+    CONFIG_KWARGS: ClassVar[dict[str, Any]] = {**Worker.CONFIG_KWARGS, "ws": "websockets-sansio"}
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] != "websocket.disconnect":
+            pass
+        print("disconnected", message["code"], flush=True)
+        return
+    while (await receive()).get("more_body"):
+        pass
+    if scope["path"] == "/never":
+        print("asked", flush=True)
+        await asyncio.Event().wait()
+    if scope["path"] == "/slow":
+        print("asked", flush=True)
+        await asyncio.get_running_loop().run_in_executor(None, os.read, int(os.environ["GO_AHEAD"]), 1)
+    body = b"draining" if draining.begun else b"serving"
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def leave() -> None:
+    print("last", flush=True)
+
+
+if "GO_AHEAD" in os.environ:  # in the server's process
+    draining.seconds = SECONDS
+    draining.at_end(leave)
+
+
+# --- The tests --------------------------------------------------------------------------------------------------------
+
+
+class Gunicorn:
+    def __init__(self, environment: dict[str, str], stderr: Path) -> None:
+        reading, self.writing = os.pipe()
+        module = Path(__file__).stem
+        # The folder's own configuration, but for where it listens and what it serves.
+        command = [sys.executable, "-m", "gunicorn", "--config", "services/web/gunicorn.conf.py", "--workers", "1"]
+        command += ["--worker-class", f"{module}.SocketWorker", f"{module}:application"]
+        with socket.create_server(("127.0.0.1", 0)) as listening, stderr.open("w") as errors:
+            self.port = listening.getsockname()[1]
+            self.process = subprocess.Popen(
+                [*command, "--bind", f"fd://{listening.fileno()}"],
+                cwd=ROOT,
+                env={**environment, "PYTHONPATH": str(Path(__file__).parent), "GO_AHEAD": str(reading)},
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                pass_fds=[listening.fileno(), reading],
+                text=True,
+            )
+        os.close(reading)
+
+    def told(self) -> str:
+        assert self.process.stdout
+        return self.process.stdout.readline().strip()
+
+    def go_ahead(self) -> None:
+        os.write(self.writing, b".")
+
+    def connection(self) -> closing[HTTPConnection]:
+        return closing(HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE))
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> float:
+        self.process.send_signal(number)
+        return time.monotonic()
+
+    def refuses(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), DEADLINE).close()
+        except ConnectionRefusedError:
+            return True
+        return False
+
+    def close(self) -> None:
+        with self.process:
+            self.process.kill()
+        os.close(self.writing)  # a worker without its master ends by itself
+
+
+@pytest.fixture
+def server(environment: dict[str, str], tmp_path: Path) -> Iterator[Gunicorn]:
+    with closing(Gunicorn(environment, tmp_path / "stderr")) as server:
+        with server.connection() as first:  # waits until a worker accepts
+            assert ask(first) == "serving"
+        yield server
+
+
+def ask(connection: HTTPConnection, method: str = "GET", path: str = "/") -> str:
+    connection.request(method, path, body=b"form" if method == "POST" else None)
+    answer = connection.getresponse()
+    assert answer.status == 200
+    return answer.read().decode()
+
+
+def test_a_worker_without_connections_ends_at_once_and_leaves_what_is_left_last(server: Gunicorn) -> None:
+    begun = server.stop()
+    assert server.told() == "last"
+    assert server.process.wait(DEADLINE) == 0
+    assert time.monotonic() - begun < AT_ONCE
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_idle_connection_still_takes_a_request_and_is_told_that_it_was_the_last(
+    server: Gunicorn, method: str
+) -> None:
+    """nginx may be sending one, and repeats no POST."""
+    with server.connection() as busy, server.connection() as idle:
+        assert ask(busy) == ask(idle) == "serving"
+        busy.request("GET", "/slow")
+        assert server.told() == "asked"
+        server.stop()
+        wait_for(server.refuses)
+        idle.request(method, "/", body=b"form")
+        answer = idle.getresponse()
+        assert (answer.status, answer.read(), answer.headers["Connection"]) == (200, b"draining", "close")
+        server.go_ahead()
+        answer = busy.getresponse()
+        assert (answer.status, answer.read()) == (200, b"draining")
+        assert server.process.wait(DEADLINE) == 0
+
+
+def test_an_idle_connection_is_closed_once_its_peer_should_have(server: Gunicorn) -> None:
+    with server.connection() as idle:
+        assert ask(idle) == "serving"
+        begun = server.stop()
+        assert idle.sock.recv(1) == b""
+        assert IDLE_SECONDS <= time.monotonic() - begun < IDLE_SECONDS + AT_ONCE
+        assert server.process.wait(DEADLINE) == 0
+
+
+def test_connections_that_the_kernel_had_accepted_are_answered(server: Gunicorn) -> None:
+    (worker,) = children(server.process.pid)
+    os.kill(worker, signal.SIGSTOP)
+    with ExitStack() as stack:
+        waiting = [stack.enter_context(server.connection()) for _ in range(50)]
+        for connection in waiting:
+            connection.request("POST", "/", body=b"form")
+        server.stop()
+        wait_for(lambda: stopping(worker))
+        os.kill(worker, signal.SIGCONT)
+        for connection in waiting:
+            assert connection.getresponse().status == 200
+        assert server.process.wait(DEADLINE) == 0
+
+
+def test_sockets_are_closed_with_1012_within_the_seconds_and_applications_told_so(server: Gunicorn) -> None:
+    with ExitStack() as stack:
+        peers = [stack.enter_context(connect(f"ws://127.0.0.1:{server.port}/", proxy=None)) for _ in range(20)]
+        begun = server.stop()
+        closed = []
+        for peer in peers:
+            with pytest.raises(ConnectionClosed) as close:
+                peer.recv(timeout=DEADLINE)
+            assert close.value.rcvd
+            assert close.value.rcvd.code == 1012
+            closed.append(time.monotonic() - begun)
+        assert [server.told() for _ in peers] == ["disconnected 1012"] * 20
+        assert SECONDS / 2 < max(closed) < SECONDS + AT_ONCE
+        assert server.told() == "last"
+        assert server.process.wait(DEADLINE) == 0
+
+
+def test_a_second_signal_gives_up_who_is_at_work_after_a_second(server: Gunicorn) -> None:
+    with server.connection() as busy:
+        busy.request("GET", "/never")
+        assert server.told() == "asked"
+        server.stop()
+        wait_for(server.refuses)
+        begun = server.stop()
+        assert server.told() == "last"
+        assert server.process.wait(DEADLINE) == 0
+        assert time.monotonic() - begun < 1 + AT_ONCE
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def stopping(pid: int) -> bool:
+    """Whether SIGTERM waits for a process that is held."""
+    found = re.search(r"^ShdPnd:\s*(\w+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    assert found
+    return bool(int(found[1], 16) & 1 << signal.SIGTERM - 1)
+
+
+def wait_for(reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while not reached():
+        assert time.monotonic() < deadline
