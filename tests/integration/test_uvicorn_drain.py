@@ -24,7 +24,7 @@ from app.servers.uvicorn import IDLE_SECONDS, Worker
 ROOT = Path(__file__).parents[2]
 DEADLINE = 15.0
 SECONDS = 2.0  # of draining
-AT_ONCE = 1.0
+AT_ONCE = 4.0  # longer than an end takes for which nothing is waited, on a busy machine
 
 # --- The application, in the server's process -------------------------------------------------------------------------
 
@@ -190,6 +190,7 @@ def test_sockets_are_closed_with_1012_within_the_seconds_and_applications_told_s
             assert close.value.rcvd.code == 1012
             closed.append(time.monotonic() - begun)
         assert [server.told() for _ in peers] == ["disconnected 1012"] * 20
+        # Of 20 random instants all lie in one half of the time once in a million times.
         assert SECONDS / 2 < max(closed) < SECONDS + AT_ONCE
         assert server.told() == "last"
         assert server.process.wait(DEADLINE) == 0
