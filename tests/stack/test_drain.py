@@ -1,0 +1,159 @@
+"""Whatever stops a worker, it drains: sockets are closed with 1012, nothing is lost, and the exit status is 0.
+
+Larger: `tests/image.sh env DRAIN_CLIENTS=1000 pytest tests/stack/test_drain.py -s -k moved`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections import Counter
+from contextlib import AsyncExitStack, asynccontextmanager
+from time import monotonic, time
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+from tests.chat.client import CHAT_V1
+from tests.chat.crowd import Crowd
+from tests.stack.clone import Clone, docker
+from tests.stack.scaling import WORKERS, restored, workers
+from tests.stack.wire import open_socket, request
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from websockets.asyncio.client import ClientConnection
+
+CLIENTS = int(os.environ.get("DRAIN_CLIENTS", "150"))
+SENDERS, RATE = 10, 20.0  # messages a second, of all senders together
+DRAIN_SECONDS = 10.0  # the default
+BACK = DRAIN_SECONDS + 2.0
+CAUGHT_UP = 1.0  # p99, from the lost socket on; up to 0.5 s of it is the client's own jitter
+LEFT = 3.0  # until others are told, of which 2 are granted for coming back
+GRACE = 60.0
+EXIT_CODE = "{{.Actor.Attributes.exitCode}}"
+
+
+@pytest.fixture(autouse=True)
+def two_workers_afterwards(stack: Clone) -> Iterator[None]:
+    with restored(stack):
+        yield
+
+
+@asynccontextmanager
+async def talking(stack: Clone, seconds: float) -> AsyncIterator[Crowd]:
+    """A crowd that talks for so long from now on; at the end all of it has received everything."""
+    address = f"ws://{stack.host}/ws/chat/drain-{uuid4().hex[:8]}/"
+    async with Crowd(address, CLIENTS, host="127.0.0.1", cap=2.0) as crowd:
+        talk = asyncio.create_task(crowd.talk(SENDERS, RATE, seconds))
+        try:
+            yield crowd
+        finally:
+            await talk
+        await crowd.catch_up(GRACE)
+        verdict = crowd.verdict()
+        codes = Counter(reconnect.code for member in crowd.members for reconnect in member.record.reconnects)
+        print(f"\n{verdict}\nlost sockets  {dict(codes)}")
+        assert verdict.faults == {}
+        assert verdict.told_gaps == 0
+        assert verdict.acknowledged == verdict.sent == int(RATE * seconds / SENDERS) * SENDERS
+        assert codes.keys() == {1012}
+
+
+def exit_codes(project: str, since: float) -> list[int]:
+    """Of the Daphne containers that have ended since then, also of those that were removed."""
+    labels = (f"label=com.docker.compose.project={project}", "label=com.docker.compose.service=daphne", "event=die")
+    filters = [f"--filter={label}" for label in labels]
+    between = ["--since", f"{since:.3f}", "--until", f"{time():.3f}"]
+    return [int(code) for code in docker("events", *between, *filters, "--format", EXIT_CODE).split()]
+
+
+async def test_clients_of_workers_that_leave_are_moved_within_moments_and_lose_nothing(stack: Clone):
+    await asyncio.to_thread(stack.make, "scale", "N=3")
+    async with talking(stack, seconds=20) as crowd:
+        begun, since = monotonic(), time()
+        await asyncio.to_thread(stack.make, "scale", "N=1")
+        (staying,) = workers(stack).values()
+        assert exit_codes(stack.project, since) == [0, 0]
+        await asyncio.gather(*(member.wait_for(lambda it: it.connected) for member in crowd.members))
+    moves = [reconnect for member in crowd.members for reconnect in member.record.reconnects]
+    assert len(moves) > CLIENTS / 3
+    assert {member.worker for member in crowd.members} == {staying["Config"]["Hostname"]}
+    first = min(move.cut for move in moves)
+    assert max(move.caught_up or 0 for move in moves) - first < BACK
+    assert first - begun < BACK
+    assert crowd.verdict().caught_up.p99 <= CAUGHT_UP
+
+
+@pytest.mark.parametrize(
+    "commands",
+    [
+        [["restart", "daphne"]],
+        [["stop", "daphne"], ["up", "--detach", "--wait"]],
+        [["stop"], ["up", "--detach", "--wait"]],
+        [["down"], ["up", "--detach", "--wait"]],
+    ],
+    ids=lambda commands: " ".join(commands[0]),
+)
+async def test_whatever_stops_all_workers_closes_properly_and_loses_nothing(stack: Clone, commands: list[list[str]]):
+    assert len(workers(stack)) == WORKERS
+    async with talking(stack, seconds=5):
+        since = time()
+        for command in commands:
+            await asyncio.to_thread(stack.compose, *command)
+        assert exit_codes(stack.project, since) == [0] * WORKERS
+
+
+async def test_others_are_told_who_has_left_with_a_worker(stack: Clone):
+    path = f"/ws/chat/drain-{uuid4().hex[:8]}/"
+    leaving, *_ = workers(stack).values()
+    hostname = leaving["Config"]["Hostname"]
+    async with Crowd(f"ws://{stack.host}{path}", 8, host="127.0.0.1") as crowd, AsyncExitStack() as opened:
+        left = next(member for member in crowd.members if member.worker != hostname).queue("left")
+        # These do not come back.
+        guests: dict[str, ClientConnection] = {}
+        for name in (f"guest{number}" for number in range(8)):
+            address = f"{path}?name={name}"
+            guest = await opened.enter_async_context(open_socket(stack, address, subprotocols=[CHAT_V1]))
+            if json.loads(str(await guest.recv()).split("\n")[0])["worker"] == hostname:
+                guests[name] = guest
+        assert guests
+        begun = monotonic()
+        await asyncio.to_thread(docker, "restart", leaving["Id"])
+        assert {guest.close_code for guest in guests.values()} == {1012}
+        told: set[str] = set()
+        async with asyncio.timeout(LEFT):
+            while not told >= guests.keys():
+                told.update((await left.get())["names"])
+        assert told == guests.keys(), "who came back was never away"
+        assert monotonic() - begun < BACK + LEFT
+    await asyncio.to_thread(stack.compose, "up", "--detach", "--wait", "--no-recreate")
+
+
+async def test_no_request_fails_while_each_of_two_web_containers_is_restarted(stack: Clone):
+    """Nor one that nginx would not repeat, in a connection that it had kept."""
+    await asyncio.to_thread(stack.compose, "up", "--detach", "--wait", "--no-recreate", "--scale", "web=2")
+    enough = asyncio.Event()
+    answers: Counter[tuple[str, int]] = Counter()
+
+    async def visit(method: str, path: str) -> None:
+        while not enough.is_set():
+            answer = await asyncio.to_thread(request, stack, path, None, method)
+            answers[method, answer.status] += 1
+
+    try:
+        # Without its token the form is refused, by Django.
+        visitors = [asyncio.create_task(visit(*page)) for page in [("GET", "/"), ("POST", "/admin/login/")] * 2]
+        for container in stack.containers("web"):
+            await asyncio.to_thread(docker, "restart", container["Id"])
+            await asyncio.to_thread(stack.compose, "up", "--detach", "--wait", "--no-recreate", "--scale", "web=2")
+        enough.set()
+        await asyncio.gather(*visitors)
+    finally:
+        enough.set()
+        await asyncio.to_thread(stack.compose, "up", "--detach", "--wait", "--no-recreate", "--scale", "web=1")
+    assert answers.keys() == {("GET", 200), ("POST", 403)}
+    assert min(answers.values()) > 50
