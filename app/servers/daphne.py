@@ -23,7 +23,7 @@ from daphne.server import Server as StockServer
 from daphne.utils import HEADER_NAME_RE, import_by_path
 from daphne.ws_protocol import ConnectionDeny, WebSocketFactory
 from daphne.ws_protocol import WebSocketProtocol as StockProtocol
-from twisted.internet import reactor
+from twisted.internet import reactor as installed_reactor
 from twisted.internet.base import DelayedCall
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.tcp import Connection, Port
@@ -32,6 +32,7 @@ from twisted.web.http import RESPONSES
 from app.drain import draining
 
 logger = logging.getLogger(__name__)
+reactor: Any = installed_reactor  # without its plugin mypy takes no zope interface for a type
 
 BACKLOG = 2048
 # What the response's writer says itself; the application's word on it would break the framing.
@@ -466,14 +467,14 @@ class Server(StockServer):
             if isinstance(port, Port):
                 # What the kernel has accepted for us would be reset.
                 port.numberAccepts = BACKLOG
-                port.doRead()
+                port.doRead()  # type: ignore[no-untyped-call]
         await asyncio.gather(*(maybeDeferred(p.stopListening).asFuture(asyncio.get_running_loop()) for p in self.ports))
 
     def listen_for_hurry(self) -> None:
         """Twisted stops once, and calls a second signal a fault."""
         if self.signal_handlers:
             for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: reactor.callFromThread(self.hurry))  # type: ignore[attr-defined]
+                signal.signal(number, lambda *_: reactor.callFromThread(self.hurry))
 
     def hurry(self) -> None:
         if not self.hurried:
@@ -490,7 +491,7 @@ class Server(StockServer):
         if draining.begun:
             self.turns += 1
             wait = random.uniform(0, max(0.0, self.last_turn - time.monotonic()))  # noqa: S311 - nobody gains by guessing
-            reactor.callLater(wait, socket.go_away)  # type: ignore[attr-defined]
+            reactor.callLater(wait, socket.go_away)
 
     async def wait_for_peers(self) -> None:
         await self.wait_while(self.connected, self.last_turn + PEERS_SECONDS, HURRIED_PEERS_SECONDS)
@@ -518,7 +519,7 @@ class Server(StockServer):
 
     def connected(self) -> bool:
         """Whether a peer has not got all that was for it, or an open connection may still want something."""
-        if any(isinstance(writer, Connection) for writer in reactor.getWriters()):  # type: ignore[attr-defined]
+        if any(isinstance(writer, Connection) for writer in reactor.getWriters()):
             return True
         if any(
             isinstance(one, WebSocketProtocol) and not details.get("disconnected")
@@ -526,8 +527,7 @@ class Server(StockServer):
         ):
             return True
         return time.monotonic() < self.arriving_until and any(
-            isinstance(reader, Connection)
-            for reader in reactor.getReaders()  # type: ignore[attr-defined]
+            isinstance(reader, Connection) for reader in reactor.getReaders()
         )
 
     def applications(self) -> set[asyncio.Task[Any]]:

@@ -8,7 +8,7 @@ import pytest
 from app.drain import Drain
 
 
-async def test_everything_is_left_at_once_and_none_kept_by_anothers_fault(caplog: pytest.LogCaptureFixture) -> None:
+async def test_everything_is_left_at_once_and_no_fault_keeps_the_others(caplog: pytest.LogCaptureFixture) -> None:
     drain, left = Drain(), asyncio.Barrier(2)
 
     async def fail() -> None:
