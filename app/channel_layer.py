@@ -44,6 +44,9 @@ logger = logging.getLogger(__name__)
 
 # Less than the 5 s that Daphne grants a handshake: the application fails first, and says so.
 CONFIRMATION_SECONDS = 3
+WAITING_SECONDS = 0.1  # how often a worker looks whether it has a subscription by now
+RETRY_SECONDS = 0.1  # between two attempts to reach Redis
+FAULT_SECONDS = 1.0  # after what should not have happened
 # In the manner of the core layer's own `__asgi_channel__`.
 GROUP_KEY = "__asgi_group__"
 
@@ -123,10 +126,25 @@ class Shard(RedisSingleShardConnection):
             self._subscribed_to.discard(channel)
 
     async def _do_receiving(self) -> None:
-        """Stock ends for good on the TimeoutError of an attempt to connect, and nobody looks."""
+        """Stock ends for good on the TimeoutError of an attempt to connect, and nobody looks; and it writes a
+        lost connection's traceback into the log, then does nothing for a second."""
+        interrupted = False
         while True:
-            with suppress(TimeoutError):
-                await super()._do_receiving()
+            try:
+                if self._pubsub and self._pubsub.subscribed:
+                    message = await self._pubsub.get_message(ignore_subscribe_messages=True, timeout=WAITING_SECONDS)
+                    self._receive_message(message)
+                    interrupted = False
+                else:
+                    await asyncio.sleep(WAITING_SECONDS)
+            except (RedisError, OSError, TimeoutError) as fault:
+                if not interrupted:
+                    logger.warning("the subscription is lost, and made anew as soon as Redis answers: %s", fault)
+                interrupted = True
+                await asyncio.sleep(RETRY_SECONDS)
+            except Exception:
+                logger.exception("could not receive")
+                await asyncio.sleep(FAULT_SECONDS)
 
     async def resubscribe(self) -> None:
         """Gives up the connection; the receiving task, whose reading fails, connects and subscribes anew."""

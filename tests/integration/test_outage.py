@@ -1,6 +1,7 @@
 """What an outage of Redis leaves behind in a worker: nothing."""
 
 import gc
+import logging
 from contextlib import suppress
 from typing import Any
 
@@ -41,4 +42,18 @@ async def test_channels_that_could_not_be_made_are_not_kept(layer: Any, redis_se
     assert len(layer.channels) == before
     assert len(layer._shards[0]._confirmations) == before
     assert len(layer._shards[0]._subscribed_to) == before
+    gc.collect()
+
+
+async def test_an_outage_is_one_line_in_the_log_and_no_traceback(
+    join: Join, redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    member = await join("async")
+    with caplog.at_level(logging.WARNING), redis_server.stopped():
+        pass
+    await member.send_json_to({"message": "hello"})
+    assert await member.receive_json_from(timeout=5) == {"message": f"{member.name}说: hello"}
+    (told,) = [record for record in caplog.records if "subscription" in record.getMessage()]
+    assert told.levelname == "WARNING"
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == []
     gc.collect()
