@@ -7,9 +7,11 @@ import re
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from redis.asyncio import Connection as RedisConnection
 from redis.asyncio import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from MyChannels.log import Unavailable
@@ -22,6 +24,20 @@ DEADLINE = 3.0
 ANSWER_SECONDS = 2.0  # silence for so long is a lost connection
 RETRY_SECONDS = 0.1
 AT_ONCE = 256  # questions in one write
+
+
+class GuardedConnection(RedisConnection):
+    """Says of a connection that was reset just now that it is lost.
+
+    Up to Python 3.13.5, writing to one raises TypeError, which nobody takes for a lost connection:
+    https://github.com/python/cpython/issues/136234, https://github.com/redis/redis-py/pull/4217
+    """
+
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        if self._writer and self._writer.transport.is_closing():
+            await self.disconnect(nowait=True)
+            raise RedisConnectionError("the connection was reset")
+        await super().send_packed_command(command, check_health)
 
 
 class Generation:
@@ -69,6 +85,7 @@ class Connection:
         self._worker: asyncio.Task[None] | None = None
         self._pool = ConnectionPool.from_url(
             url,
+            connection_class=GuardedConnection,
             password=password,
             socket_timeout=ANSWER_SECONDS,
             socket_connect_timeout=ANSWER_SECONDS,

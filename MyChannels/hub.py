@@ -232,6 +232,8 @@ class Hub:
                         await self.layer.group_send(group, event)
                 except LAYER_FAULTS as fault:
                     logger.warning("an event to %s may not have been delivered: %s", group, fault)
+                except Exception:
+                    logger.exception("an event to %s could not be sent", group)  # and the next one can
             self._all_sent.set()
 
     # ── Receiving ──────────────────────────────────────────────────────────────────────────────
@@ -424,3 +426,6 @@ class Hub:
             except (Unavailable, *LAYER_FAULTS) as fault:
                 logger.info("%s: %s", work.__name__, fault)
                 await asyncio.sleep(RETRY_SECONDS)
+            except Exception:
+                logger.exception("%s failed", work.__name__)
+                await asyncio.sleep(1)

@@ -37,6 +37,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
+from MyChannels.connection import GuardedConnection
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -86,7 +88,8 @@ class Shard(RedisSingleShardConnection):
     _pubsub: ConfirmingPubSub | None
 
     def __init__(self, host: dict[str, Any], channel_layer: RedisPubSubLoopLayer) -> None:
-        super().__init__(host, channel_layer)
+        guarded = {**host, "connection_class": GuardedConnection} if "address" in host else host  # Sentinel has its own
+        super().__init__(guarded, channel_layer)
         self._confirmations: dict[str, asyncio.Event] = {}
 
     def _ensure_redis(self) -> None:
