@@ -137,6 +137,7 @@ class ChatClient:
         self.client = client or uuid4().hex
         self.record = record or Record()
         self.record.name = self.record.name or name or self.client
+        self.record.room = address
         self.cap = cap
         self.silence = silence
         self.options = {"additional_headers": headers, "proxy": None, "open_timeout": SECONDS, **options}

@@ -61,6 +61,7 @@ class Record:
 
     name: str = ""
     keep: bool = True
+    room: str = ""  # its address
     entries: list[Message | Welcome] = field(default_factory=list)
     times: array[float] = field(default_factory=lambda: array("d"))  # of the entries, monotonic
     messages: int = 0

@@ -261,11 +261,26 @@ class Reader:
 
 
 def judge(records: Iterable[Record]) -> Verdict:
-    """Every client is owed all that anybody received, was told of or had acknowledged, unless it left early."""
+    """Every client is owed all that anybody in its room received, was told of or had acknowledged, unless it
+    left early."""
     records = list(records)
     if not records or not all(record.keep for record in records):
         raise ValueError("there is no verdict without records that were kept")
-    verdict, log = Verdict(clients=len(records)), Log()
+    verdict = Verdict(clients=len(records))
+    rooms: defaultdict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        rooms[record.room].append(record)
+    for members in rooms.values():
+        judge_room(members, verdict)
+    verdict.acknowledging = quantiles(
+        sent.acknowledged_at - sent.at for record in records for sent in record.sent if sent.acknowledged_at is not None
+    )
+    judge_reconnects(records, verdict)
+    return verdict
+
+
+def judge_room(records: Sequence[Record], verdict: Verdict) -> None:
+    log = Log()
     for record in records:
         verdict.errors.update(record.errors)
         verdict.others.update(record.counts)
@@ -276,25 +291,21 @@ def judge(records: Iterable[Record]) -> Verdict:
     numbers = judge_sent(records, log, verdict)
     for reader in readers:
         reader.end(numbers)
-    verdict.logged = len(log.messages)
-    verdict.contradicted = len(log.contradicted)
+    verdict.logged += len(log.messages)
+    verdict.contradicted += len(log.contradicted)
     for epoch, offset in sorted(log.contradicted)[:EXAMPLES]:
         verdict.example(f"{offset} of {epoch} names two messages")
-    judge_reconnects(records, verdict)
-    return verdict
 
 
 def judge_sent(records: Sequence[Record], log: Log, verdict: Verdict) -> dict[str, set[int]]:
     """Which of each sender's numbers were acknowledged."""
     numbers: defaultdict[str, set[int]] = defaultdict(set)
-    took = []
     for record in records:
         for sent in record.sent:
             verdict.sent += 1
             if sent.offset is None or sent.epoch is None or sent.acknowledged_at is None:
                 continue
             verdict.acknowledged += 1
-            took.append(sent.acknowledged_at - sent.at)
             log.see(sent.epoch, sent.offset, sent.acknowledged_at)
             if found := label(sent.text):
                 numbers[found[0]].add(found[1])
@@ -303,7 +314,6 @@ def judge_sent(records: Sequence[Record], log: Log, verdict: Verdict) -> dict[st
                 verdict.absent += 1
                 there = f"is {message.text[:40]!r}" if message else "nobody received"
                 verdict.example(f"{record.name}: acknowledged as {sent.offset}, which {there}: {sent.text[:40]!r}")
-    verdict.acknowledging = quantiles(took)
     return numbers
 
 
