@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from playwright.sync_api import expect
 
 from tests.browser.room import connected, hears, new_room, say
-from tests.stack.clone import docker
+from tests.stack.processes import kill
 from tests.stack.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -16,12 +16,6 @@ if TYPE_CHECKING:
     from tests.stack.clone import Clone
 
 
-def kill_every_worker(stack: Clone) -> None:
-    """By the host's process id: `docker kill` would switch the restart policy off."""
-    pids = [str(container["State"]["Pid"]) for container in stack.containers("daphne")]
-    docker("run", "--rm", "--pid=host", "--user=0", "channels-tests", "kill", "-9", *pids)
-
-
 def test_a_page_whose_worker_is_killed_says_so_keeps_the_text_and_loses_no_message(
     visitor: Callable[..., Page], stack: Clone
 ) -> None:
@@ -29,7 +23,7 @@ def test_a_page_whose_worker_is_killed_says_so_keeps_the_text_and_loses_no_messa
     say(page, "before")
     hears(page, "before")
     page.locator("#text").fill("only begun")
-    kill_every_worker(stack)
+    kill(stack.containers("daphne"))
     expect(page.locator("#state")).to_contain_text("trying again")
     expect(page.locator("#text")).to_have_value("only begun")
     say(page, "written while nobody listens")

@@ -2,15 +2,11 @@
 
 import asyncio
 
-from tests.stack.clone import Clone, docker
+from tests.stack.clone import Clone
+from tests.stack.processes import kill
 from tests.stack.scaling import workers
 from tests.stack.waiting import wait_until
 from tests.stack.wire import handshake
-
-
-def kill(pid: int) -> None:
-    """By the host's process id: `docker kill` would switch the restart policy off."""
-    docker("run", "--rm", "--pid", "host", "--user", "0", "channels-tests", "kill", "-9", str(pid))
 
 
 async def test_a_killed_worker_comes_back_while_clients_connect(stack: Clone):
@@ -23,7 +19,7 @@ async def test_a_killed_worker_comes_back_while_clients_connect(stack: Clone):
         return again and now["State"]["Health"]["Status"] == "healthy"
 
     async def kill_and_wait() -> None:
-        await asyncio.to_thread(kill, pid)
+        await asyncio.to_thread(kill, [victim])
         await asyncio.to_thread(wait_until, back, 60, "the killed worker healthy again")
 
     coming_back = asyncio.create_task(kill_and_wait())
