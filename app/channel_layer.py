@@ -48,6 +48,7 @@ logger = logging.getLogger(__name__)
 CONFIRMATION_SECONDS = 3
 WAITING_SECONDS = 0.1  # how often a worker looks whether it has a subscription by now
 RETRY_SECONDS = 0.1  # between two attempts to reach Redis
+CONNECTING_SECONDS = 1.0  # for one attempt; others wait for the lock meanwhile
 FAULT_SECONDS = 1.0  # after what should not have happened
 # In the manner of the core layer's own `__asgi_channel__`.
 GROUP_KEY = "__asgi_group__"
@@ -77,6 +78,27 @@ class ConfirmingPubSub(PubSub):
         await super().on_connect(connection)
         if again:
             self.resubscribed()
+
+    @property
+    def reader(self) -> Any:
+        """Another one for each time that the connection was made."""
+        return self.connection and self.connection._reader
+
+    async def connect_within(self, seconds: float) -> None:
+        """Returns at once if it is connected."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.connect()
+        except BaseException:
+            if self.connection:
+                await self.connection.disconnect(nowait=True)
+            raise
+
+    async def _execute(self, conn: Any, command: Any, *args: Any, **options: Any) -> Any:
+        """What is read, which is no command, is not tried again here: nobody else may be connecting then."""
+        if not args:
+            return await command(**options)
+        return await super()._execute(conn, command, *args, **options)  # type: ignore[no-untyped-call]
 
     async def handle_message(self, response: Any, ignore_subscribe_messages: bool = False) -> Any:
         if isinstance(response, list) and response[0] == b"subscribe":
@@ -129,21 +151,32 @@ class Shard(RedisSingleShardConnection):
             self._subscribed_to.discard(channel)
 
     async def _do_receiving(self) -> None:
-        """Stock ends for good on the TimeoutError of an attempt to connect, and nobody looks; and it writes a
-        lost connection's traceback into the log, then does nothing for a second."""
+        """Stock ends for good on the TimeoutError of an attempt to connect, and nobody looks; writes a lost
+        connection's traceback into the log, and does nothing for a second; and connects while somebody else
+        does on the same connection, by which both fail."""
+        whole: Any = None  # the reader of a connection on which nobody is still connecting
         interrupted = False
         while True:
             try:
-                if self._pubsub and self._pubsub.subscribed:
-                    message = await self._pubsub.get_message(ignore_subscribe_messages=True, timeout=WAITING_SECONDS)
-                    self._receive_message(message)
-                    interrupted = False
-                else:
+                pubsub = self._pubsub
+                if pubsub is None or not pubsub.subscribed:
                     await asyncio.sleep(WAITING_SECONDS)
+                    continue
+                if whole is None or pubsub.reader is not whole:
+                    async with self._lock:
+                        await pubsub.connect_within(CONNECTING_SECONDS)
+                        whole = pubsub.reader
+                message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=WAITING_SECONDS)
+                self._receive_message(message)
+                interrupted = False
             except (RedisError, OSError, TimeoutError) as fault:
                 if not interrupted:
                     logger.warning("the subscription is lost, and made anew as soon as Redis answers: %s", fault)
                 interrupted = True
+                async with self._lock:
+                    if pubsub and pubsub.connection and pubsub.reader is whole:
+                        await pubsub.connection.disconnect(nowait=True)
+                whole = None
                 await asyncio.sleep(RETRY_SECONDS)
             except Exception:
                 logger.exception("could not receive")
