@@ -35,6 +35,7 @@ class Clone:
         self.path = STACKS / self.project
         self.port = free_port()
         self.host = f"localhost:{self.port}"
+        self.engine: str | None = None  # DOCKER_HOST, where it is not the tests' own
         STACKS.mkdir(parents=True, exist_ok=True)
         # Held as long as this run lives, so that a later one knows what an interrupted one left behind.
         self.lock = self.path.with_suffix(".lock").open("w")
@@ -66,6 +67,8 @@ class Clone:
         given = {name: value for name, value in os.environ.items() if OF_THE_MACHINE.fullmatch(name)}
         # What it needs to build; tests/image.sh has copied it from there.
         given |= {"SSL_CERT_FILE": f"{ROOT}/.state/ca-bundle.pem", "PIP_CONFIG_FILE": f"{ROOT}/.state/pip.conf"}
+        if self.engine:
+            given["DOCKER_HOST"] = self.engine
         if not (self.path / ".env").exists():
             given |= {"COMPOSE_PROJECT_NAME": self.project, "HTTP_PORT": str(self.port)}
         return given
@@ -110,8 +113,8 @@ class Clone:
         labels = [f"--filter=label=com.docker.compose.project={self.project}"]
         if service:
             labels.append(f"--filter=label=com.docker.compose.service={service}")
-        ids = docker("ps", "--all", "--quiet", "--no-trunc", *labels).split()
-        return json.loads(docker("inspect", *ids)) if ids else []
+        ids = docker("ps", "--all", "--quiet", "--no-trunc", *labels, engine=self.engine).split()
+        return json.loads(docker("inspect", *ids, engine=self.engine)) if ids else []
 
     def logs(self, service: str) -> list[dict[str, Any]]:
         """The lines of a service's log that are JSON objects."""
@@ -130,8 +133,9 @@ class Clone:
         return {kind: names for kind, names in found.items() if names}
 
 
-def docker(*arguments: str) -> str:
-    return subprocess.run(("docker", *arguments), check=True, capture_output=True, text=True, timeout=120).stdout
+def docker(*arguments: str, engine: str | None = None) -> str:
+    at = ("--host", engine) if engine else ()
+    return subprocess.run(("docker", *at, *arguments), check=True, capture_output=True, text=True, timeout=120).stdout
 
 
 def free_port() -> int:
