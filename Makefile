@@ -72,6 +72,10 @@ doctor: ## What is wrong with this machine, .env or the running stack, and the l
 test: ## Every test, from a fresh clone too: make test T=tests/unit
 	@tests/run.sh $(T)
 
+.PHONY: test-chaos
+test-chaos: ## Faults under load, and what clients lost by them: make test-chaos S=redis-restart
+	@tests/chaos.sh "$(S)"
+
 .PHONY: screenshots
 screenshots: ## Take the pictures of README and docs anew, from the browser tests
 	@SCREENSHOTS=docs/images tests/run.sh tests/browser

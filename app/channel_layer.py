@@ -88,7 +88,7 @@ class ConfirmingPubSub(PubSub):
         """Returns at once if it is connected."""
         try:
             async with asyncio.timeout(seconds):
-                await self.connect()
+                await self.connect()  # type: ignore[no-untyped-call]
         except BaseException:
             if self.connection:
                 await self.connection.disconnect(nowait=True)

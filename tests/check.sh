@@ -36,7 +36,7 @@ check migrations python manage.py makemigrations --check --dry-run
 check "deploy, https" python manage.py check --deploy --fail-level WARNING
 check "deploy, http" env PUBLIC_URL=http://localhost:8080 python manage.py check --deploy --fail-level WARNING
 check compose docker compose --env-file .env.example config --quiet
-check dockerfiles hadolint services/Dockerfile tests/Dockerfile deploy/base-images/Dockerfile
+check dockerfiles hadolint services/Dockerfile tests/Dockerfile tests/chaos/engine/Dockerfile deploy/base-images/Dockerfile
 # shellcheck disable=SC2086  # one argument each
 check scripts shellcheck --external-sources $scripts .ci/run
 check yaml yamllint --strict .

@@ -16,7 +16,7 @@ async def test_writing_to_a_reset_connection_says_that_it_is_lost_and_the_next_o
     pool = ConnectionPool.from_url(
         redis_server.url, password=redis_server.password, connection_class=GuardedConnection, socket_timeout=2
     )
-    connection = await pool.get_connection()
+    connection = await pool.get_connection()  # type: ignore[no-untyped-call]
     connection._writer.transport.abort()
     with pytest.raises(RedisConnectionError):
         await connection.send_command("PING")

@@ -254,3 +254,16 @@ def test_what_is_no_object_of_the_protocol_is_unreadable(line: bytes) -> None:
 def test_a_message_is_read_with_its_marks() -> None:
     line = b'{"type": "message", "offset": 3, "sender": "Ann", "text": "a", "sent_at": 5, "user": true, "new": 1}'
     assert read(line) == Message(3, "Ann", "a", 5, user=True)
+
+
+def test_each_room_has_a_log_of_its_own():
+    """Equal offsets, other texts: no contradiction, and nobody is owed what was said next door."""
+    entries: list[Entry] = [
+        Welcome("other", 0),
+        *(said(offset, numbered("ann", offset + 100)) for offset in range(1, 3)),
+    ]
+    neighbour = record(entries, "neighbour")
+    neighbour.room = "next door"
+    verdict = judge([witness(), record(ALL), neighbour])
+    assert verdict.faults == {}
+    assert verdict.logged == LAST + 2
