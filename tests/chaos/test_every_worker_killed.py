@@ -1,5 +1,5 @@
-"""All workers are killed at once, and refuse until they are back: every client has all within 5 s of the first
-handshake.
+"""All workers are killed at once, and refuse until they are back: every client has all within 10 s of the first
+handshake, of which up to 8 s are the client's own delay after its fourth refusal.
 
 Passive health checks let one socket through in three seconds then, until it ends: nginx/upstreams.conf.
 """
@@ -27,6 +27,6 @@ async def test_killing_every_worker_costs_no_message(stack: Clone, trial: Callab
         await asyncio.to_thread(wait_until, answers, SECONDS, "a handshake is answered", every=0.05)
         return monotonic()
 
-    result = await trial(stack, kill_all, promised=5.0)
+    result = await trial(stack, kill_all, promised=10.0)
     assert result.verdict.reconnects >= result.verdict.clients
     assert result.broken == []
