@@ -102,7 +102,7 @@ class Gunicorn:
     def refuses(self) -> bool:
         try:
             socket.create_connection(("127.0.0.1", self.port), DEADLINE).close()
-        except ConnectionRefusedError:
+        except (ConnectionRefusedError, ConnectionResetError):  # reset: it stopped listening just then
             return True
         return False
 
