@@ -134,7 +134,14 @@ class Connection:
                 await self._answer_some()
             except (RedisError, OSError, TimeoutError) as fault:
                 self._fault = fault
+                self._forget_given_up()
                 await asyncio.sleep(RETRY_SECONDS)
+
+    def _forget_given_up(self) -> None:
+        """During an outage each text that is sent again would be kept once more."""
+        self._waiting = deque(question for question in self._waiting if not question.answer.done())
+        if self._holding is not None:
+            self._holding = deque(question for question in self._holding if not question.answer.done())
 
     async def _answer_some(self) -> None:
         """Raises when the connection is lost; what had no answer then is waiting still."""

@@ -240,9 +240,10 @@ class Hub:
 
     async def _listen(self) -> None:
         # The pub/sub layer forgets a channel when the task that made it ends: so it is made here.
+        channel = ""
         while not self._channel.done():
             try:
-                channel = await self.layer.new_channel()
+                channel = channel or await self.layer.new_channel()
                 await self.layer.group_add(HUBS, channel)
                 await self.presence.beat()  # so that the first room's first member is told of all the others
                 self._channel.set_result(channel)
@@ -295,12 +296,13 @@ class Hub:
             names, more = said_of(left, crowd)
             room.tell({"type": "left", "names": names, "more": more, "members": count})
         if came:
-            themselves = [member for member in room.members if member.key in came]
+            themselves = {member for member in room.members if member.key in came}
             names, more = said_of(came.values(), crowd)
             room.tell({"type": "joined", "names": names, "more": more, "members": count}, but=themselves)
             for member in themselves:
-                if others := [name for key, name in came.items() if key != member.key]:
-                    names, more = said_of(others, crowd)
+                if len(came) > 1:
+                    others = () if crowd else (name for key, name in came.items() if key != member.key)
+                    names, more = ([], len(came) - 1) if crowd else said_of(others, crowd)
                     room.tell_one(member, {"type": "joined", "names": names, "more": more, "members": count})
 
     # ── Opening and closing rooms ──────────────────────────────────────────────────────────────

@@ -135,9 +135,9 @@ class Presence:
             return
         for process in list(self._peers):
             version, lists = await self._roster.load(process, [room])
-            # It has told more since than was read; 0 is none at all: its lists have expired.
-            while 0 < version < self._peers.get(process, -1):
-                version, lists = await self._roster.load(process, [room])
+            if 0 < version < self._peers.get(process, -1):
+                self._peers[process] = -1  # it has told more since than was read, or Redis knows less than it told
+                self._something.set()
             if process in self._peers:  # still
                 people.remote[process] = lists[room]
                 people.shown |= lists[room]

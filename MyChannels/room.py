@@ -142,7 +142,7 @@ class Room:
     def _hear_of_another_epoch(self, epoch: str, message: Message) -> None:
         if self.epoch:
             self.repair()
-        else:
+        elif len(self._early) < READ_AT_ONCE:
             self._early[message.offset] = (epoch, message)
 
     def _wait_for_overtaken(self, epoch: str, message: Message) -> None:
@@ -240,7 +240,7 @@ class Room:
             await asyncio.shield(self.repair())
             if epoch != self.epoch or offset > self.offset:
                 raise Unavailable(f"room {self.name} could not be read up to {epoch}:{offset}")
-        return offset == self.offset or bool(await self.after(offset, 1))
+        return (offset == self.offset or bool(await self.after(offset, 1))) and epoch == self.epoch
 
     async def after(self, offset: int, limit: int) -> list[Message]:
         """Up to `limit` messages after `offset`, as far as members have heard; empty if the first of them is

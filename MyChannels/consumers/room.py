@@ -30,6 +30,7 @@ RETRY_SECONDS = 0.5
 REPLAYED_AT_ONCE = 100  # messages in one frame
 # A client library's default bound on what it receives is 1 MiB; the newest page must fit well.
 HISTORY_BYTES = 256 * 1024
+REFUSED_SECONDS = 0.01  # that each refusal holds the client up, so that a frame of many holds up nobody else
 MOST_MEMBERS = 1000  # names in one answer
 TYPING_SECONDS = 1.0  # between two that are passed on
 
@@ -150,6 +151,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
             found = await self.until_readable(partial(room.after, offset, REPLAYED_AT_ONCE))
             if room.epoch != epoch or not found:
                 break
+            found = oldest(found, HISTORY_BYTES)
             self.write(self.writer.pack("\n".join(message.line for message in found)))
             offset = found[-1].offset
             await self.writer.drained()
@@ -290,9 +292,13 @@ class RoomConsumer(AsyncWebsocketConsumer):
     async def refuse(self, fault: Fault) -> None:
         """Who is limited for long is closed."""
         self.answer(fault)
-        if fault.code == "rate_limited" and self.rate.exhausted:
+        if fault.code != "rate_limited":
+            return
+        if self.rate.exhausted:
             self.leave()
             await self.close(RATE_LIMITED, "rate limited for too long")
+        else:
+            await asyncio.sleep(REFUSED_SECONDS)
 
 
 def newest(found: list[Message], most: int) -> list[Message]:
@@ -302,4 +308,14 @@ def newest(found: list[Message], most: int) -> list[Message]:
         taken += len(message.line.encode())
         if count and taken > most:
             return found[-count:]
+    return found
+
+
+def oldest(found: list[Message], most: int) -> list[Message]:
+    """As many of the oldest as fit into `most` bytes, but at least one."""
+    taken = 0
+    for count, message in enumerate(found):
+        taken += len(message.line.encode())
+        if count and taken > most:
+            return found[:count]
     return found
