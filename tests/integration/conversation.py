@@ -28,7 +28,6 @@ class Conversation:
         self.refused = 0
         self.waited = 0.0  # the longest time until a sender was answered
         self._stop = False
-        self._pad = ""
 
     @asynccontextmanager
     async def going_on(self) -> AsyncIterator[None]:
@@ -43,7 +42,7 @@ class Conversation:
     async def _speak(self, number: int, member: Member) -> None:
         n = 0
         while not self._stop:
-            text = f"{number}:{n}{self._pad}"
+            text = f"{number}:{n}"
             while True:
                 begun = monotonic()
                 answer = await member.say(text, f"{number}:{n}", seconds=15)
@@ -105,7 +104,7 @@ class Conversation:
                 assert len(texts) == len(set(texts))
                 assert set(self.acknowledged) <= set(texts)
                 for number in range(len(self.speakers)):
-                    own = [int(text.split(":")[1].split(" ")[0]) for text in texts if text.startswith(f"{number}:")]
+                    own = [int(text.split(":")[1]) for text in texts if text.startswith(f"{number}:")]
                     assert own == list(range(len(own)))
             else:
                 for again in member.of("welcome")[1:]:
