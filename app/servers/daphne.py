@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextvars import Context
 from fcntl import ioctl
 from functools import partial
 from termios import TIOCOUTQ
@@ -442,7 +443,10 @@ class Server(StockServer):
 
     def kill_all_applications(self) -> Deferred[Any]:
         """Stock cancels every application, and accepts connections until the last is gone."""
-        return Deferred.fromFuture(asyncio.ensure_future(self.drain()))
+        # A signal's handler runs in the context of whatever application it interrupts. The connections that are
+        # accepted last would inherit it; and asgiref refuses its thread to who seems to be in it already, by a 500.
+        loop = asyncio.get_running_loop()
+        return Deferred.fromFuture(loop.create_task(self.drain(), context=Context()))
 
     async def drain(self) -> None:
         """What was accepted is finished, sockets are closed in turn, and nobody is cancelled who ends in time."""
@@ -503,12 +507,19 @@ class Server(StockServer):
         end = time.monotonic() + self.application_close_timeout
         await self.wait_while(lambda: self.applications() or self.connected(), end, HURRIED_SECONDS)
         self.application_checker()  # logs what they raised
+        self.cut_the_rest()
         running = self.applications()
         for task in running:
             task.cancel()
         if running:
             await asyncio.wait(running, timeout=CANCELLED_SECONDS)
         self.cancelled = len(running)
+
+    def cut_the_rest(self) -> None:
+        """Before the applications end: nginx asks another worker where there is no answer, but takes a 500 for one."""
+        for reader in reactor.getReaders():
+            if isinstance(reader, Connection):
+                reader.abortConnection()
 
     async def wait_while(self, unfinished: Callable[[], Any], end: float, hurried: float) -> None:
         def late() -> bool:

@@ -25,6 +25,7 @@ IDLE_SECONDS = 1.5
 # Who is still at work is cancelled then; services/web/gunicorn.conf.py grants more before it kills.
 FINISH_SECONDS = 10
 HURRIED_SECONDS = 1.0
+HANDSHAKE_SECONDS = 2.0  # after the last turn, until a handshake is given up
 POLL_SECONDS = 0.05
 
 
@@ -38,7 +39,10 @@ class Server(StockServer):
         self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
         logger.info("Draining: closing %d connections", len(self.server_state.connections))
         await self.close_in_turn()
+        # Stock cancels 0.1 s later, and who is cancelled before an answer gets a 500. Without any nginx asks another.
+        giving_up = asyncio.get_running_loop().call_later(FINISH_SECONDS, self.give_up)
         await super().shutdown()
+        giving_up.cancel()
         await draining.end()
         logger.info("Drained in %.1f s", time.monotonic() - begun)
 
@@ -65,8 +69,7 @@ class Server(StockServer):
                 if connection not in turns:
                     turns[connection] = begun + self.wait_of(connection)
                 if turns[connection] <= time.monotonic() or self.hurried:
-                    turns[connection] = math.inf
-                    connection.shutdown()
+                    turns[connection] = self.close(connection, begun + draining.seconds + HANDSHAKE_SECONDS)
             await asyncio.sleep(POLL_SECONDS)
 
     def wait_of(self, connection: Any) -> float:
@@ -74,6 +77,16 @@ class Server(StockServer):
             return random.uniform(0, draining.seconds)  # noqa: S311 - nobody gains by guessing it
         at_work = connection.cycle is not None and not connection.cycle.response_complete
         return 0 if at_work else IDLE_SECONDS
+
+    def close(self, connection: Any, end: float) -> float:
+        """Returns when to try again: stock answers who has asked to become a WebSocket just now with a 500."""
+        if getattr(connection, "handshake_complete", True):
+            connection.shutdown()
+        elif time.monotonic() < end:
+            return 0
+        else:
+            connection.transport.abort()
+        return math.inf
 
     # --- A second signal ---
 

@@ -21,7 +21,7 @@ worker_tmp_dir = "/dev/shm"  # noqa: S108  # the heartbeat must not wait for a d
 control_socket_disable = True
 forwarded_allow_ips = "*"  # only nginx reaches this port, and it sets the headers itself
 # Seconds: with what app/servers/uvicorn.py needs besides. compose.yaml grants more before it kills.
-graceful_timeout = DRAIN_SECONDS + 15
+graceful_timeout = DRAIN_SECONDS + 20
 keepalive = 5  # seconds; longer than nginx's (nginx/upstreams.conf), for the same reason as in app/servers/uvicorn.py
 logconfig_dict = LOGGING
 

@@ -8,12 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import pytest
+from asgiref.sync import SyncToAsync, sync_to_async
 
 from app.drain import draining
 from tests.integration.daphne_server import (
@@ -68,6 +70,28 @@ async def slow_handshake(scope: Any, receive: Any, send: Any) -> None:
     await echo(scope, receive, send)
 
 
+async def sync_handshake(scope: Any, receive: Any, send: Any) -> None:
+    """As behind Channels' AuthMiddleware: a step of it runs in the thread that all share."""
+    await sync_to_async(lambda: None)()
+    await echo(scope, receive, send)
+
+
+class Stopping(ThreadPoolExecutor):
+    """The signal comes just as the thread gets something to do."""
+
+    def submit(self, *args: Any, **options: Any) -> Any:
+        SyncToAsync.single_thread_executor = shared_thread
+        report(asked=True)
+        sys.stdin.readline()
+        os.kill(os.getpid(), signal.SIGTERM)
+        return super().submit(*args, **options)
+
+
+async def stop_in_handshake(scope: Any, receive: Any, send: Any) -> None:
+    SyncToAsync.single_thread_executor = Stopping(1)
+    await sync_handshake(scope, receive, send)
+
+
 async def slow_page(scope: Any, receive: Any, send: Any) -> None:
     report(asked=True)
     await go_ahead()
@@ -80,16 +104,53 @@ async def ready(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
+async def leave_slowly(scope: Any, receive: Any, send: Any) -> None:
+    draining.at_end(go_ahead)
+    await ready(scope, receive, send)
+
+
+async def fail_when_cancelled(scope: Any, receive: Any, send: Any) -> None:
+    report(asked=True)
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        raise ConnectionError from None
+
+
+async def stay_when_cancelled(scope: Any, receive: Any, send: Any) -> None:
+    report(asked=True)
+    with suppress(asyncio.CancelledError):
+        await asyncio.Event().wait()
+    await asyncio.Event().wait()
+
+
 async def leave() -> None:
     report(last=True)
 
 
-routes = {"/echo": echo, "/hold": hold, "/slow-handshake": slow_handshake, "/slow-page": slow_page, "/ready": ready}
+shared_thread = SyncToAsync.single_thread_executor
+routes = {
+    "/echo": echo,
+    "/hold": hold,
+    "/slow-handshake": slow_handshake,
+    "/sync-handshake": sync_handshake,
+    "/stop-in-handshake": stop_in_handshake,
+    "/slow-page": slow_page,
+    "/ready": ready,
+    "/leave-slowly": leave_slowly,
+    "/fail-when-cancelled": fail_when_cancelled,
+    "/stay-when-cancelled": stay_when_cancelled,
+}
 application = routed(routes)
 if "TEST_DAPHNE_LOGS" in os.environ:  # in the server's process
     draining.seconds = float(sys.argv[sys.argv.index("--server-name") + 1])
     draining.at_end(leave)
 
+
+HANDSHAKE = (
+    b"GET /echo HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 
 # --- The tests --------------------------------------------------------------------------------------------------------
 
@@ -238,6 +299,49 @@ def test_connections_that_the_kernel_had_accepted_are_served(server: Server) -> 
             assert exactly(peer, 12) == b"HTTP/1.1 101"
         for peer in peers:
             peer.shutdown(socket.SHUT_WR)
+        assert server.process.wait(DEADLINE) == 0
+
+
+def test_whatever_the_signal_interrupts_handshakes_succeed(server: Server) -> None:
+    """Python runs a signal's handler in the context of the application that it interrupts."""
+    with server.handshake("/stop-in-handshake") as interrupted, ExitStack() as stack:
+        assert server.wait_for("asked")
+        peers = [stack.enter_context(server.handshake("/sync-handshake")) for _ in range(150)]
+        server.go_ahead()
+        for peer in (interrupted, *peers):
+            assert exactly(peer, 12) == b"HTTP/1.1 101"
+        for peer in (interrupted, *peers):
+            peer.shutdown(socket.SHUT_WR)
+        ended(server)
+
+
+def test_a_handshake_that_comes_when_all_have_left_is_not_answered(server: Server) -> None:
+    """nginx then tries another worker."""
+    with closing(HTTPConnection("127.0.0.1", server.port, DEADLINE)) as page, server.tcp() as late:
+        page.request("GET", "/leave-slowly")
+        assert page.getresponse().read() == b""
+        stop(server)
+        assert server.wait_for("last")
+        with suppress(ConnectionError):  # it has noticed before
+            late.sendall(HANDSHAKE)
+        assert to_the_end(late) == b""
+        server.go_ahead()
+        ended(server)
+
+
+@pytest.mark.parametrize("upgrade", ["websocket", "none"])
+def test_who_is_cancelled_before_an_answer_gives_none(tmp_path: Path, upgrade: str) -> None:
+    """Also if the application makes a fault of it, and others give the server the time to see that."""
+    options = ("--application-close-timeout", "0", "--server-name", "0")
+    with running(Path(__file__), tmp_path, *options) as server, server.tcp() as other, server.tcp() as peer:
+        other.sendall(b"GET /stay-when-cancelled HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert server.wait_for("asked")
+        peer.sendall(HANDSHAKE.replace(b"/echo", b"/fail-when-cancelled").replace(b"websocket", upgrade.encode()))
+        assert server.wait_for("asked")
+        stop(server)
+        if upgrade == "websocket":
+            server.process.terminate()  # for which a socket's application would be waited 6 s longer
+        assert to_the_end(peer) == b""
         assert server.process.wait(DEADLINE) == 0
 
 

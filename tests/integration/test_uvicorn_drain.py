@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, ClassVar
@@ -33,8 +33,15 @@ class SocketWorker(Worker):
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {**Worker.CONFIG_KWARGS, "ws": "websockets-sansio"}
 
 
+async def go_ahead() -> None:
+    print("asked", flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, os.read, int(os.environ["GO_AHEAD"]), 1)
+
+
 async def application(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] == "websocket":
+        if scope["path"] == "/slow":
+            await go_ahead()
         await send({"type": "websocket.accept"})
         while (message := await receive())["type"] != "websocket.disconnect":
             pass
@@ -46,8 +53,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
         print("asked", flush=True)
         await asyncio.Event().wait()
     if scope["path"] == "/slow":
-        print("asked", flush=True)
-        await asyncio.get_running_loop().run_in_executor(None, os.read, int(os.environ["GO_AHEAD"]), 1)
+        await go_ahead()
     body = b"draining" if draining.begun else b"serving"
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
     await send({"type": "http.response.body", "body": body})
@@ -61,6 +67,11 @@ if "GO_AHEAD" in os.environ:  # in the server's process
     draining.seconds = SECONDS
     draining.at_end(leave)
 
+
+HANDSHAKE = (
+    b"GET /slow HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 
 # --- The tests --------------------------------------------------------------------------------------------------------
 
@@ -193,6 +204,40 @@ def test_sockets_are_closed_with_1012_within_the_seconds_and_applications_told_s
         # Of 20 random instants all lie in one half of the time once in a million times.
         assert SECONDS / 2 < max(closed) < SECONDS + AT_ONCE
         assert server.told() == "last"
+        assert server.process.wait(DEADLINE) == 0
+
+
+def test_a_handshake_under_way_is_finished_though_its_turn_has_passed(server: Gunicorn) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), DEADLINE) as peer:
+        peer.sendall(HANDSHAKE)
+        assert server.told() == "asked"
+        server.stop()
+        peer.settimeout(SECONDS + 0.2)
+        with pytest.raises(TimeoutError):
+            peer.recv(1)
+        server.go_ahead()
+        peer.settimeout(DEADLINE)
+        received = b""
+        while part := peer.recv(1024):
+            received += part
+        assert received.startswith(b"HTTP/1.1 101 ")
+        assert received.endswith(b"\x88\x02\x03\xf4")
+        assert server.told() == "disconnected 1012"
+        assert server.process.wait(DEADLINE) == 0
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_who_is_cancelled_before_an_answer_gets_none(server: Gunicorn, signals: int) -> None:
+    """nginx then asks another worker."""
+    with socket.create_connection(("127.0.0.1", server.port), DEADLINE) as peer:
+        peer.sendall(b"GET /never HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert server.told() == "asked"
+        server.stop()
+        if signals > 1:
+            wait_for(server.refuses)
+            server.stop()
+        with suppress(ConnectionResetError):
+            assert peer.recv(1) == b""
         assert server.process.wait(DEADLINE) == 0
 
 
