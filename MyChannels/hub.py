@@ -104,6 +104,7 @@ class Hub:
         self._channel: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._probe = 0
         self._probe_came = asyncio.Event()
+        self._restarts = 0
         self._handlers: dict[str, Callable[[dict[str, Any]], None]] = {
             "chat_message": self._hear,
             "hub.presence": self.presence.heard,
@@ -410,15 +411,18 @@ class Hub:
         await self._log.forget()
 
     def _redis_restarted(self) -> None:
+        self._restarts += 1
         self._tasks.append(asyncio.get_running_loop().create_task(self._until_done(self._settle)))
 
     async def _settle(self) -> None:
         """Nothing is appended until each process has said what it has seen: Redis may know less."""
         logger.warning("Redis was restarted")
+        restarts = self._restarts
         await self._check([room for room in self.rooms.values() if room.epoch])
         await self._renew()
         await asyncio.sleep(SETTLE_SECONDS)
-        self._log.release()
+        if restarts == self._restarts:  # otherwise the settling that began later does it for both
+            self._log.release()
 
     async def _until_done(self, work: Callable[[], Awaitable[None]]) -> None:
         while True:

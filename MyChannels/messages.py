@@ -51,6 +51,13 @@ def check(text: object, max_length: int) -> str:
     return text
 
 
+def check_name(name: str) -> str:
+    """`name` itself if other code may speak under it: anything that can be sent. Raises ValueError."""
+    if _holds_surrogate(name):
+        raise ValueError("expected a name, received a lone surrogate in it")
+    return name
+
+
 def _refuse(constant: str) -> NoReturn:
     """NaN and Infinity are Python's, not JSON's."""
     raise ValueError(constant)

@@ -22,12 +22,14 @@ async def asend(room_name: str, text: str, name: str = "Server") -> int:
     """Says `text` in a room as `name`, and returns the message's offset in the room's log.
 
     Every member on every worker gets it, once and in order; those of the documented format as
-    `<name>说: <text>`. Raises ValueError for a room name that no socket could have joined or a text
-    that no member could have sent, and Unavailable when the log cannot be reached: whether it was
-    said is unknown then.
+    `<name>说: <text>`. Raises ValueError for a room name that no socket could have joined, a text
+    that no member could have sent or a name that cannot be sent, and Unavailable when the log cannot
+    be reached: whether it was said is unknown then.
     """
     check_room_name(room_name)
-    draft = Draft(name, messages.check(text, settings.MAX_TEXT_LENGTH), ref=secrets.token_urlsafe(16))
+    draft = Draft(
+        messages.check_name(name), messages.check(text, settings.MAX_TEXT_LENGTH), ref=secrets.token_urlsafe(16)
+    )
     if hub := Hub.running():
         return (await hub.say_in(room_name, draft)).offset
     return await _say_once(room_name, draft)

@@ -45,9 +45,9 @@ class FrameWriter:
         self.write = fanout["write"]
         self._drained = fanout["drained"]
 
-    async def drained(self) -> None:
-        """Returns when little or nothing waits, or when the connection is gone."""
-        await self._drained()
+    async def drained(self) -> bool:
+        """Returns when little or nothing waits, or when the connection is gone: False."""
+        return bool(await self._drained())
 
     def close(self) -> None:
         pass  # the server knows when its connection ends
@@ -77,9 +77,10 @@ class SendWriter:
         if self._sending is None or self._sending.done():
             self._sending = asyncio.get_running_loop().create_task(self._send_all())
 
-    async def drained(self) -> None:
+    async def drained(self) -> bool:
         if self._sending:
             await asyncio.wait([self._sending])
+        return not self._closed
 
     def close(self) -> None:
         self._closed = True

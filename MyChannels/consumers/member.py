@@ -65,7 +65,7 @@ class RoomMember:
         """
         check_room_name(room_name)
         text = messages.check(text, settings.MAX_TEXT_LENGTH)
-        draft = Draft(name, text, ref or secrets.token_urlsafe(16))
+        draft = Draft(messages.check_name(name), text, ref or secrets.token_urlsafe(16))
         return (await Hub.current().say_in(room_name, draft)).offset
 
     async def on_message(self, room_name: str, message: Message) -> None:

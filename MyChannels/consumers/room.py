@@ -96,10 +96,11 @@ class RoomConsumer(AsyncWebsocketConsumer):
 
     async def join(self, asked: Connect) -> None:
         name = self.scope["url_route"]["kwargs"]["room_name"]
-        room = self.room = await self.until_readable(partial(self.hub.enter, name))
+        deadline = asyncio.get_running_loop().time() + OPEN_SECONDS
+        room = self.room = await self.until_readable(partial(self.hub.enter, name), deadline)
         recovered = None
         if asked.since and self.v1:
-            recovered = await self.until_readable(partial(room.reaches, *asked.since))
+            recovered = await self.until_readable(partial(room.reaches, *asked.since), deadline)
         # From here to `add` or to the first replayed message nothing is awaited: the offset told is exact.
         self.hub.presence.enter(room.name, self.key, self.name)
         self.entered = True
@@ -112,10 +113,9 @@ class RoomConsumer(AsyncWebsocketConsumer):
             event = messages.event(messages.joined(self.name)) | {"joined": self.name}
             self.hub.announce_sentence(room, event)
 
-    async def until_readable(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Asks again while the log is unavailable, within what a client waits for its welcome."""
+    async def until_readable(self, ask: Callable[[], Awaitable[Answer]], deadline: float) -> Answer:
+        """Asks again while the log is unavailable."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + OPEN_SECONDS
         while True:
             try:
                 async with asyncio.timeout_at(deadline):
@@ -148,13 +148,15 @@ class RoomConsumer(AsyncWebsocketConsumer):
         assert self.room  # noqa: S101  # for mypy
         room, epoch = self.room, self.room.epoch
         while offset < room.offset and room.epoch == epoch:
-            found = await self.until_readable(partial(room.after, offset, REPLAYED_AT_ONCE))
+            deadline = asyncio.get_running_loop().time() + OPEN_SECONDS
+            found = await self.until_readable(partial(room.after, offset, REPLAYED_AT_ONCE), deadline)
             if room.epoch != epoch or not found:
                 break
             found = oldest(found, HISTORY_BYTES)
             self.write(self.writer.pack("\n".join(message.line for message in found)))
             offset = found[-1].offset
-            await self.writer.drained()
+            if not await self.writer.drained():
+                return  # nobody is told of it while this goes on
         if room.epoch != epoch or offset < room.offset:
             self.welcome(recovered=False)
 
@@ -196,7 +198,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
             await self.refuse(fault)
 
     async def receive_v1(self, frame: str | bytes) -> None:
-        for line in messages.lines(frame):
+        for line in self.objects(frame):
             if self.room is None:
                 return  # closing
             try:
@@ -205,18 +207,29 @@ class RoomConsumer(AsyncWebsocketConsumer):
             except Fault as fault:
                 await self.refuse(fault)
 
+    def objects(self, frame: str | bytes) -> list[str]:
+        """A frame that holds none costs as much as one."""
+        try:
+            found = messages.lines(frame)
+        except Fault:
+            self.pay()
+            raise
+        if not found:
+            self.pay()
+        return found
+
     def permitted(self, line: str) -> messages.ClientObject:
-        allowed = self.rate.permits()
-        asked: messages.ClientObject | Fault
         try:
             asked = messages.parse_v1(line, settings.MAX_TEXT_LENGTH)
         except Fault as fault:
-            asked = fault
-        if not allowed:
-            raise Fault("rate_limited", "expected fewer messages; send it again later", getattr(asked, "ref", None))
-        if isinstance(asked, Fault):
-            raise asked
+            self.pay(fault.ref)
+            raise
+        self.pay(getattr(asked, "ref", None))
         return asked
+
+    def pay(self, ref: str | None = None) -> None:
+        if not self.rate.permits():
+            raise Fault("rate_limited", "expected fewer messages; send it again later", ref)
 
     async def handle(self, asked: messages.ClientObject) -> None:
         match asked:
@@ -232,8 +245,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
                 await self.tell_history(before, limit, ref)
 
     async def receive_sentence(self, frame: str | bytes) -> None:
-        if not self.rate.permits():
-            raise Fault("rate_limited", "expected fewer messages; send it again later")
+        self.pay()
         try:
             text = messages.parse(frame, settings.MAX_TEXT_LENGTH)
         except Malformed as fault:

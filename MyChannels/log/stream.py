@@ -6,12 +6,13 @@ import asyncio
 import hashlib
 import logging
 import secrets
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import ResponseError
 
-from MyChannels.connection import GENERATION
+from MyChannels.connection import DEADLINE, GENERATION
 from MyChannels.groups import ROOMS_KEY, log_keys
 from MyChannels.log import (
     KEEP_EMPTY_SECONDS,
@@ -27,7 +28,7 @@ from MyChannels.log import (
 from MyChannels.messages import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     from MyChannels.connection import Connection, Part
 
@@ -36,7 +37,13 @@ logger = logging.getLogger(__name__)
 # Above this part of maxmemory the idlest rooms' logs go: Redis refuses writes at the whole of it,
 # and connections' buffers count as well.
 FULL = 0.8
-DROPPED_AT_ONCE = 10
+DROPPED_AT_ONCE = 10  # and twice as many each time: idle rooms may be small
+MOST_DROPPED_AT_ONCE = 1000
+# What was dropped is freed meanwhile, in a thread of Redis', and answers on their way have gone.
+FREED_SECONDS = 0.5
+# Of each kind that clients ask for, at a time: a page of long texts is 1.6 MB in Redis' buffers, and whatever else
+# this process asks waits behind it.
+READINGS = 2
 
 _HERE = Path(__file__).parent
 _POSITION = (_HERE / "position.lua").read_text()
@@ -53,6 +60,7 @@ class StreamLog:
         self.connection = connection
         self.length = length
         self.seconds = seconds
+        self._resuming, self._paging = asyncio.Semaphore(READINGS), asyncio.Semaphore(READINGS)
 
     async def append(self, room: str, draft: Draft, seen: Position = NOTHING_SEEN) -> Appended:
         answer = await self._run(
@@ -80,7 +88,11 @@ class StreamLog:
     ) -> Page:
         # Those who have seen something go first after a restart: they know whether anything is lost.
         held = not seen.epoch
-        answer = await self._run(_READ_SHA, room, seen, -1 if after is None else after, limit, held=held)
+        if after is None:
+            answer = await self._run(_READ_SHA, room, seen, -1, limit, held=held)
+        else:
+            async with _turn(self._resuming):
+                answer = await self._run(_READ_SHA, room, seen, after, limit, held=held)
         epoch, base, offset, entries = answer
         return Page(epoch.decode(), base, offset, [_message(*entry) for entry in entries])
 
@@ -92,19 +104,23 @@ class StreamLog:
         newest = "+" if before is None else f"{before - 1}-0"
         if before is not None and before <= 1:
             return []
-        entries = await self._ask("XREVRANGE", log_keys(room)[1], newest, "-", "COUNT", limit)
+        async with _turn(self._paging):
+            entries = await self._ask("XREVRANGE", log_keys(room)[1], newest, "-", "COUNT", limit)
         return [_message(*entry) for entry in reversed(entries)]
 
     async def relieve(self) -> list[str]:
         """Drops the idlest rooms' logs until Redis has room again; returns their names."""
         dropped: list[str] = []
-        while await self._fullness() > FULL:
-            names = [room.decode() for room in await self._ask("ZRANGE", ROOMS_KEY, 0, DROPPED_AT_ONCE - 1)]
+        at_once = DROPPED_AT_ONCE
+        while await self._is_full():
+            names = [room.decode() for room in await self._ask("ZRANGE", ROOMS_KEY, 0, at_once - 1)]
             if not names:
                 break
-            await self._ask("UNLINK", *(key for name in names for key in log_keys(name)))
+            # In this order: a room in which somebody speaks meanwhile is on the list again.
             await self._ask("ZREM", ROOMS_KEY, *names)
+            await self._ask("UNLINK", *(key for name in names for key in log_keys(name)))
             dropped += names
+            at_once = min(2 * at_once, MOST_DROPPED_AT_ONCE)
         return dropped
 
     async def forget(self) -> None:
@@ -121,6 +137,13 @@ class StreamLog:
 
     async def close(self) -> None:
         await self.connection.close()
+
+    async def _is_full(self) -> bool:
+        """And not for a moment only."""
+        if await self._fullness() <= FULL:
+            return False
+        await asyncio.sleep(FREED_SECONDS)
+        return await self._fullness() > FULL
 
     async def _fullness(self) -> float:
         """The part of maxmemory that is used; 0 where there is no bound."""
@@ -151,6 +174,19 @@ class StreamLog:
             # Out of memory, a full disk, a replica: nothing that the sender could mend.
             logger.error("Redis refused %s: %s", command[0], error)
             raise Unavailable(f"Redis refused: {error}") from error
+
+
+@asynccontextmanager
+async def _turn(readings: asyncio.Semaphore) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(DEADLINE):
+            await readings.acquire()
+    except TimeoutError:
+        raise Unavailable(f"the log is being read by too many: no turn came within {DEADLINE:g} s") from None
+    try:
+        yield
+    finally:
+        readings.release()
 
 
 def _message(entry_id: bytes, fields: list[bytes]) -> Message:

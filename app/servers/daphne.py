@@ -223,11 +223,12 @@ class WebSocketProtocol(StockProtocol):
             return 0
         return int(self.waiting_bytes + len(transport.dataBuffer) - transport.offset + transport._tempDataLen)
 
-    async def drained(self) -> None:
-        """The extension's: returns when no frame waits, or none ever will."""
+    async def drained(self) -> bool:
+        """The extension's: returns when no frame waits, or none ever will: False."""
         while self.paused and self.state == OPEN:
             self.resumed = self.resumed or asyncio.Event()
             await self.resumed.wait()
+        return bool(self.state == OPEN)
 
     # --- What comes in ---
 
@@ -519,7 +520,7 @@ class Server(StockServer):
         """Before the applications end: nginx asks another worker where there is no answer, but takes a 500 for one."""
         for reader in reactor.getReaders():
             if isinstance(reader, Connection):
-                reader.abortConnection()
+                reader.abortConnection()  # type: ignore[no-untyped-call]
 
     async def wait_while(self, unfinished: Callable[[], Any], end: float, hurried: float) -> None:
         def late() -> bool:

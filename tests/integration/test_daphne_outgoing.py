@@ -157,8 +157,7 @@ async def waits(sender: Sender, receive: Any) -> None:
     waiting.pop().cancel()
     await asyncio.sleep(0)
     report(sent=sender.sent, at_once=at_once, waiting=sum(not task.done() for task in waiting))
-    await asyncio.gather(*waiting)
-    report(drained=True)
+    report(drained=await asyncio.gather(*waiting))
     await poll(lambda: not sender.fanout["unsent"]())
     report(emptied=True)
 
@@ -336,15 +335,15 @@ def test_a_peer_that_reads_has_it_at_once_and_drained_returns_to_all_who_wait_fo
         assert (seen["at_once"], seen["waiting"]) == (True, 2)
         for number in range(seen["sent"]):
             assert next_frame(peer)[1].startswith(number.to_bytes(4, "big"))
-        assert server.wait_for("drained")
+        assert server.wait_for("drained")["drained"] == [True, True]
         assert server.wait_for("emptied")
 
 
-def test_drained_returns_when_the_peer_is_gone(server: Server) -> None:
+def test_drained_returns_when_the_peer_is_gone_and_says_so(server: Server) -> None:
     with start(server, "/waits") as peer:
         server.wait_for("sent")
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # a reset
-    assert server.wait_for("drained")
+    assert server.wait_for("drained")["drained"] == [False, False]
     assert server.wait_for("emptied")
 
 

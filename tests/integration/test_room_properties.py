@@ -48,9 +48,10 @@ class Recorder:
     def write(self, text: str) -> None:
         self.objects += [json.loads(line) for line in text.split("\n")]
 
-    async def drained(self) -> None:
+    async def drained(self) -> bool:
         for _ in range(self.slow):
             await asyncio.sleep(0)
+        return True
 
     def close(self) -> None: ...
 

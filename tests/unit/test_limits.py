@@ -143,6 +143,21 @@ async def test_who_is_closed_for_it_is_closed_once_whatever_else_its_frame_held(
     assert [message["type"] for message in sent] == ["websocket.close"]
 
 
+@pytest.mark.parametrize("frame", [b"\xff", "\n \n", ""])
+async def test_frames_without_an_object_are_limited_as_others_are(clock: Clock, frame: bytes | str) -> None:
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    consumer = member(Rate(RATE, clock), send)
+    for _ in range(RATE * BURST_SECONDS + 1):
+        await consumer.receive(**{"bytes_data" if isinstance(frame, bytes) else "text_data": frame})
+    await consumer.writer.drained()
+    assert json.loads(sent[-1]["text"])["code"] == "rate_limited"
+    assert [json.loads(each["text"])["code"] for each in sent].count("rate_limited") == 1
+
+
 async def test_malformed_objects_are_limited_as_others_are(clock: Clock) -> None:
     sent: list[dict[str, Any]] = []
 

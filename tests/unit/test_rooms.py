@@ -76,6 +76,12 @@ async def test_text_that_no_member_could_have_sent_is_refused(layer: Layer, text
     assert layer.sent == []
 
 
+async def test_name_that_nobody_could_be_sent_is_refused(layer: Layer) -> None:
+    with pytest.raises(ValueError, match="expected a name, received a lone surrogate"):
+        await rooms.asend("lobby", "hello", name="\ud800")
+    assert layer.sent == []
+
+
 async def test_longest_text_is_said(layer: Layer) -> None:
     await rooms.asend("a" * 80, "👩" * 4000)
     assert sentences(layer) == [("chat_" + "a" * 80, "Server说: " + "👩" * 4000)]

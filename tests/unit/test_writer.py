@@ -40,12 +40,13 @@ async def test_frame_writer_hands_over_to_the_server() -> None:
     written: list[bytes] = []
     waited = []
 
-    async def drained() -> None:
+    async def drained() -> bool:
         waited.append(True)
+        return False
 
     writer = FrameWriter({"write": written.append, "drained": drained})
     writer.write(writer.pack("a"))
-    await writer.drained()
+    assert await writer.drained() is False
     writer.close()
     assert (written, waited) == ([frame("a")], [True])
 
