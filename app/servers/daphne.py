@@ -52,6 +52,10 @@ CLOSING_SECONDS = 30
 ARRIVING_SECONDS = 1  # until a connection that was accepted has said what it wants
 PEERS_SECONDS = STALLED_SECONDS + 1  # from the last turn on, until whoever does not answer a close is cut
 CANCELLED_SECONDS = 1
+# From the last turn on. While this process lives, the kernel refuses at once who is sent here; for an address that is
+# gone nginx waits. The clients of this worker come back within half a second, and those of others that were stopped
+# with it.
+RETURNING_SECONDS = 1.0
 # Who has sent the signal twice waits so long for the peers, and for peers and applications together.
 HURRIED_PEERS_SECONDS, HURRIED_SECONDS = 0.5, 1.0
 POLL_SECONDS = 0.05
@@ -464,6 +468,7 @@ class Server(StockServer):
         await self.wait_for_peers()
         await self.end_applications()
         await draining.end(*([HURRIED_SECONDS] if self.hurried else []))
+        await self.wait_while(lambda: self.turns, self.last_turn + RETURNING_SECONDS, 0)
         took = time.monotonic() - begun
         logger.info("Drained in %.1f s: %d sockets, %d applications cancelled", took, self.turns, self.cancelled)
 

@@ -35,6 +35,7 @@ from tests.integration.daphne_server import (
 )
 
 SECONDS = 2.0  # of draining, where a test is about them
+RETURNING_SECONDS = 1.0  # that a worker stays from the last turn on
 AT_ONCE = 5.0  # longer than an end takes for which nothing is waited, on a busy machine
 
 # --- The application, in the server's process -------------------------------------------------------------------------
@@ -238,6 +239,17 @@ def test_sockets_are_closed_with_1012_spread_over_the_seconds_and_applications_t
     # Of 40 random instants all lie in one half of the time once in 5·10¹¹ times.
     assert closed[0] < SECONDS / 2 < closed[-1]
     assert "40 sockets, 0 applications cancelled" in "".join(server.lines)
+
+
+def test_until_clients_have_come_back_they_are_refused_at_once(server: Server) -> None:
+    """nginx would wait for a worker that is gone."""
+    with server.open("/echo") as peer:
+        begun = stop(server)
+        assert answer_close(peer) == 1012
+    assert server.wait_for("last")
+    assert refuses(server)
+    ended(server)
+    assert time.monotonic() - begun >= RETURNING_SECONDS
 
 
 def test_every_application_is_awaited_and_none_cancelled_that_ends_in_time(server: Server) -> None:
