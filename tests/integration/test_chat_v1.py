@@ -191,13 +191,13 @@ async def test_a_malformed_object_is_answered_and_closes_nothing(enter: Enter, f
 
 @pytest.mark.parametrize("layer", ["pubsub"], indirect=True)
 async def test_who_says_too_much_is_refused_and_then_heard_again(enter: Enter, settings: Settings) -> None:
-    settings.MESSAGE_RATE = 5
+    settings.MESSAGE_RATE = 1
     alice = await enter()
-    answers = await asyncio.gather(*(alice.say(str(n), str(n)) for n in range(25)))
-    assert [answer["type"] for answer in answers[:20]] == ["ack"] * 20
-    assert {(answer["code"], answer["ref"]) for answer in answers[21:]} == {
-        ("rate_limited", str(n)) for n in range(21, 25)
-    }
+    answers = await asyncio.gather(*(alice.say(str(n), str(n)) for n in range(9)))
+    assert [answer["type"] for answer in answers[:4]] == ["ack"] * 4
+    refused = [answer["ref"] for answer in answers[4:] if answer.get("code") == "rate_limited"]
+    assert len(refused) >= 4, "at most one was permitted in the second meanwhile"
+    assert set(refused) <= {str(n) for n in range(4, 9)}
     async with asyncio.timeout(3):
         while (await alice.say("again"))["type"] == "error":  # noqa: ASYNC110  # a token comes with time
             await asyncio.sleep(0.1)
