@@ -7,6 +7,7 @@ import re
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from redis._parsers.hiredis import NOT_ENOUGH_DATA
 from redis.asyncio import Connection as RedisConnection
 from redis.asyncio import ConnectionPool
 from redis.asyncio.retry import Retry
@@ -24,10 +25,13 @@ DEADLINE = 3.0
 ANSWER_SECONDS = 2.0  # silence for so long is a lost connection
 RETRY_SECONDS = 0.1
 AT_ONCE = 256  # questions in one write
+# From one write to the next: what is asked meanwhile goes together, and so do its answers, and what it publishes.
+# Who asks on an idle connection waits for nothing.
+TICK_SECONDS = 0.005
 
 
 class GuardedConnection(RedisConnection):
-    """Says of a connection that was reset just now that it is lost.
+    """Says of a connection that was reset just now that it is lost; and takes and gives many at once.
 
     Up to Python 3.13.5, writing to one raises TypeError, which nobody takes for a lost connection:
     https://github.com/python/cpython/issues/136234, https://github.com/redis/redis-py/pull/4217
@@ -38,6 +42,32 @@ class GuardedConnection(RedisConnection):
             await self.disconnect(nowait=True)
             raise RedisConnectionError("the connection was reset")
         await super().send_packed_command(command, check_health)
+
+    def write(self, commands: Sequence[Sequence[str | int | bytes]]) -> None:
+        """Sends commands without waiting for anything; redis-py's own has a task and a timer for each."""
+        if self._writer is None or self._writer.transport.is_closing():
+            raise RedisConnectionError("the connection was reset")
+        self._writer.writelines(self.pack_commands(commands))
+
+    async def arrived(self, seconds: float) -> list[Any]:
+        """All answers that are there, at least one of them; errors among them are not raised.
+
+        Raises TimeoutError when none comes in time. redis-py's own has a timer for each answer.
+        """
+        parser: Any = self._parser
+        if not (answers := _parsed(parser)):
+            async with asyncio.timeout(seconds):
+                while not answers:
+                    await parser.read_from_socket()
+                    answers = _parsed(parser)
+        return answers
+
+
+def _parsed(parser: Any) -> list[Any]:
+    answers = []
+    while (answer := parser._reader.gets()) is not NOT_ENOUGH_DATA:
+        answers.append(answer)
+    return answers
 
 
 class Generation:
@@ -83,6 +113,7 @@ class Connection:
         self._waiting: deque[Question] = deque()
         self._holding: deque[Question] | None = None  # a deque: held back
         self._worker: asyncio.Task[None] | None = None
+        self._next_tick = 0.0
         self._pool = ConnectionPool.from_url(
             url,
             connection_class=GuardedConnection,
@@ -96,17 +127,23 @@ class Connection:
 
     async def ask(self, *command: Part, held: bool = False) -> Any:
         """Redis' answer, undecoded. Raises Unavailable, and ResponseError for what Redis refuses."""
-        question = Question(command, asyncio.get_running_loop().create_future(), held)
+        loop = asyncio.get_running_loop()
+        question = Question(command, loop.create_future(), held)
         if held and self._holding is not None:
             self._holding.append(question)
         else:
             self._waiting.append(question)
             self._work()
+        deadline = loop.call_later(DEADLINE, self._give_up, question)
         try:
-            async with asyncio.timeout(DEADLINE):
-                return await question.answer
-        except TimeoutError:
-            raise Unavailable(f"Redis did not answer {command[0]!s} within {DEADLINE:g} s ({self._fault})") from None
+            return await question.answer
+        finally:
+            deadline.cancel()
+
+    def _give_up(self, question: Question) -> None:
+        if not question.answer.done():
+            fault = f"Redis did not answer {question.command[0]!s} within {DEADLINE:g} s ({self._fault})"
+            question.answer.set_exception(Unavailable(fault))
 
     def release(self) -> None:
         """What was held back goes now."""
@@ -131,11 +168,18 @@ class Connection:
     async def _answer_all(self) -> None:
         while self._waiting:
             try:
+                await self._tick()
                 await self._answer_some()
             except (RedisError, OSError, TimeoutError) as fault:
                 self._fault = fault
                 self._forget_given_up()
                 await asyncio.sleep(RETRY_SECONDS)
+
+    async def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        if (wait := self._next_tick - loop.time()) > 0:
+            await asyncio.sleep(wait)
+        self._next_tick = loop.time() + TICK_SECONDS
 
     def _forget_given_up(self) -> None:
         """During an outage each text that is sent again would be kept once more."""
@@ -152,12 +196,14 @@ class Connection:
                 question = self._waiting.popleft()
                 if not question.answer.done():  # nobody waits for it any longer
                     asked.append(question)
-            await connection.send_packed_command(connection.pack_commands([self._addressed(q.command) for q in asked]))
+            connection.write([self._addressed(question.command) for question in asked])
             while asked:
-                answer = await self._read(connection)
-                done = asked.popleft().answer
-                if not done.done():
-                    done.set_exception(answer) if isinstance(answer, ResponseError) else done.set_result(answer)
+                for answer in await connection.arrived(ANSWER_SECONDS):
+                    if isinstance(answer, NoScriptError):
+                        raise ConnectionError(str(answer))  # a new connection loads the scripts
+                    done = asked.popleft().answer
+                    if not done.done():
+                        done.set_exception(answer) if isinstance(answer, ResponseError) else done.set_result(answer)
         except BaseException:
             await connection.disconnect(nowait=True)
             raise
@@ -167,14 +213,6 @@ class Connection:
 
     def _addressed(self, command: Sequence[Part]) -> list[str | int | bytes]:
         return [self._generation if isinstance(part, Generation) else part for part in command]
-
-    async def _read(self, connection: Any) -> Any:
-        try:
-            return await connection.read_response()
-        except NoScriptError as error:
-            raise ConnectionError(str(error)) from error  # a new connection loads the scripts
-        except ResponseError as error:
-            return error
 
     async def _connected(self, connection: Any) -> None:
         await connection.on_connect()

@@ -20,9 +20,9 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from redis.exceptions import RedisError
 
-from MyChannels import metrics
+from MyChannels import messages, metrics
 from MyChannels.groups import HUBS, room_group
-from MyChannels.log import Draft, Log, Unavailable
+from MyChannels.log import NOTHING_SEEN, Announcement, Draft, Log, Unavailable
 from MyChannels.log.configured import connect, log_on
 from MyChannels.log.stream import StreamLog
 from MyChannels.messages import Message
@@ -91,6 +91,7 @@ class Hub:
         self.rooms: dict[str, Room] = {}
         connection = connect(self._redis_restarted)
         self._log: Log = log_on(connection)
+        self._publishes = hasattr(layer, "published")  # not core's and the in-memory layer's
         roster = Roster(connection) if connection else None
         self.presence = Presence(
             self.process, roster, announce=self._announce, tell=self._tell_hubs, limit=settings.PRESENCE_LIMIT
@@ -177,12 +178,14 @@ class Hub:
 
     async def say(self, room: Room, draft: Draft) -> Appended:
         """Puts a message into the log; its members on every process hear it. Raises Unavailable, RefReused."""
-        appended = await self._log.append(room.name, draft, room.position)
-        if appended.publish:
+        announcement = self._announcement(room.group, draft)
+        appended = await self._log.append(room.name, draft, room.position, announcement)
+        if appended.new:
             metrics.APPENDED.inc()
             message = appended.message(draft)
             room.hear(appended.epoch, message)  # members here need not wait for the echo
-            self._publish(room.group, message.event(appended.epoch))
+            if announcement is None:
+                self._publish(room.group, message.event(appended.epoch))
         elif appended.offset > room.offset:
             room.repair()  # said by another process, which may not have come to tell
         return appended
@@ -191,10 +194,18 @@ class Hub:
         """`say` for who has not entered the room."""
         if (room := self.rooms.get(name)) and room.epoch:
             return await self.say(room, draft)
-        appended = await self._log.append(name, draft)
-        if appended.publish:
+        announcement = self._announcement(room_group(name), draft)
+        appended = await self._log.append(name, draft, NOTHING_SEEN, announcement)
+        if appended.new and announcement is None:
             self._publish(room_group(name), appended.message(draft).event(appended.epoch))
         return appended
+
+    def _announcement(self, group: str, draft: Draft) -> Announcement | None:
+        """Where the layer's groups are channels of Redis, the log's own step can tell them."""
+        if not (self._log.announces and self._publishes):
+            return None
+        event = messages.announcement(draft.sender, draft.text, user=draft.user)
+        return Announcement(*self.layer.published(group, event))
 
     async def history(self, room: Room, before: int | None, limit: int) -> list[Message]:
         """Up to `limit` messages older than `before`, ascending. Raises Unavailable."""

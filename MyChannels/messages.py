@@ -26,7 +26,7 @@ def parse(frame: str | bytes | None, max_length: int) -> str:
     """
     try:
         text = frame.decode() if isinstance(frame, bytes) else frame or ""  # given bytes, json would take UTF-16 too
-        content = json.loads(text, parse_constant=_refuse)
+        content = _decode(text)
     except UnicodeDecodeError:
         raise Malformed("expected UTF-8, received other bytes") from None
     except (ValueError, RecursionError):
@@ -63,6 +63,11 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
+# json.dumps and json.loads make a new one of these for each call that is not quite usual.
+_decode = json.JSONDecoder(parse_constant=_refuse).decode
+_encode_v1 = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def _kind(value: object) -> str:
     """What JavaScript calls it, since the reader is a client's author."""
     kinds = {
@@ -89,6 +94,14 @@ def said(name: str, text: str) -> str:
 def event(sentence: str) -> dict[str, str]:
     """The only event ever sent to a room's group: an unknown type would close its documented members."""
     return {"type": "chat_message", "message": sentence}
+
+
+def announcement(sender: str, text: str, *, user: bool) -> dict[str, Any]:
+    """The event of a message, as far as it is known before the message is in the log."""
+    extra: dict[str, Any] = {"sender": sender, "text": text}
+    if user:
+        extra["user"] = True
+    return event(said(sender, text)) | extra
 
 
 def encode(sentence: str) -> str:
@@ -152,8 +165,8 @@ class Message:
 
     def event(self, epoch: str) -> dict[str, Any]:
         """What the room's group gets: the documented sentence, and what chat.v1 needs besides."""
-        extra = {"epoch": epoch, "offset": self.offset, "sender": self.sender, "text": self.text, "time": self.sent_at}
-        return event(said(self.sender, self.text)) | extra | ({"user": True} if self.user else {})
+        where = {"epoch": epoch, "offset": self.offset, "time": self.sent_at}
+        return announcement(self.sender, self.text, user=self.user) | where
 
     @classmethod
     def from_event(cls, content: Mapping[str, Any]) -> Message | None:
@@ -251,7 +264,7 @@ ServerObject = (
 
 def encode_v1(content: ServerObject) -> str:
     """One object as one line: JSON escapes line feeds within."""
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return _encode_v1(content)
 
 
 # What a client sends.
@@ -315,7 +328,7 @@ def lines(frame: str | bytes) -> list[str]:
 def parse_v1(line: str, max_length: int) -> ClientObject:
     """One object of a client's; `max_length` of a text is in code points. Raises Fault."""
     try:
-        content = json.loads(line, parse_constant=_refuse)
+        content = _decode(line)
     except (ValueError, RecursionError):
         raise Fault("malformed", "expected a JSON object on each line, received something else") from None
     if not isinstance(content, dict):

@@ -166,8 +166,7 @@ class Shard(RedisSingleShardConnection):
                     async with self._lock:
                         await pubsub.connect_within(CONNECTING_SECONDS)
                         whole = pubsub.reader
-                message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=WAITING_SECONDS)
-                self._receive_message(message)
+                await self._receive_some(pubsub)
                 interrupted = False
             except (RedisError, OSError, TimeoutError) as fault:
                 if not interrupted:
@@ -181,6 +180,18 @@ class Shard(RedisSingleShardConnection):
             except Exception:
                 logger.exception("could not receive")
                 await asyncio.sleep(FAULT_SECONDS)
+
+    async def _receive_some(self, pubsub: Any) -> None:
+        """All that has arrived: redis-py's get_message() takes longer for one than the layer for ten."""
+        try:
+            responses = await pubsub.connection.arrived(WAITING_SECONDS)
+        except TimeoutError:
+            return
+        for response in responses:
+            if response[0] == b"message":
+                self._receive_message({"channel": response[1], "data": response[2]})
+            else:
+                await pubsub.handle_message(response)
 
     async def resubscribe(self) -> None:
         """Gives up the connection; the receiving task, whose reading fails, connects and subscribes anew."""
@@ -248,6 +259,11 @@ class ConfirmedPubSubChannelLayer(RedisPubSubChannelLayer):
             _wrap_close(self, loop)
         layer: LoopLayer = self._layers[loop]
         return layer
+
+    def published(self, group: str, message: dict[str, Any]) -> tuple[str, bytes]:
+        """The channel of Redis by which the group hears, and what `group_send` would publish there."""
+        channel: str = self._get_layer()._get_group_channel_name(group)
+        return channel, self.serialize({**message, GROUP_KEY: group})
 
 
 class NamingCoreChannelLayer(RedisChannelLayer):

@@ -47,11 +47,18 @@ class Draft(NamedTuple):
     user: bool = False  # an account sent it
 
 
+class Announcement(NamedTuple):
+    """Who is to be told of a message in the very step that appends it."""
+
+    channel: str  # of Redis' publish and subscribe
+    event: bytes  # a map in MessagePack, to which the log adds `epoch`, `offset` and `time`
+
+
 class Appended(NamedTuple):
     epoch: str
     offset: int
     sent_at: int  # milliseconds since 1970
-    publish: bool  # nobody can have heard of it yet
+    new: bool  # nobody can have heard of it yet
 
     def message(self, draft: Draft) -> Message:
         return Message(self.offset, draft.sender, draft.text, self.sent_at, user=draft.user)
@@ -69,7 +76,12 @@ class Page(NamedTuple):
 class Log(Protocol):
     """What a log does. Every method but `close` raises Unavailable."""
 
-    async def append(self, room: str, draft: Draft, seen: Position = NOTHING_SEEN) -> Appended:
+    announces: bool
+    """Whether `append` heeds an announcement."""
+
+    async def append(
+        self, room: str, draft: Draft, seen: Position = NOTHING_SEEN, announcement: Announcement | None = None
+    ) -> Appended:
         """Raises RefReused."""
 
     async def read(

@@ -13,6 +13,8 @@ from MyChannels.messages import Message
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from MyChannels.log import Announcement
+
 
 class Room:
     """What append.lua keeps of one room."""
@@ -27,25 +29,29 @@ class Room:
 class MemoryLog:
     """Nothing is ever lost here but with the process, so an epoch lasts as long."""
 
+    announces = False
+
     def __init__(self, *, length: int, seconds: int, now: Callable[[], float] = time.time) -> None:
         self.length = length
         self.seconds = seconds
         self.now = now
         self.rooms: dict[str, Room] = {}
 
-    async def append(self, room: str, draft: Draft, seen: Position = NOTHING_SEEN) -> Appended:
+    async def append(
+        self, room: str, draft: Draft, seen: Position = NOTHING_SEEN, announcement: Announcement | None = None
+    ) -> Appended:
         kept = self._room(room)
         first = kept.refs.get(draft.ref)
         if first:
             if first.text != draft.text:
                 raise RefReused("expected a new ref for another text, received one that is taken")
-            return Appended(kept.epoch, first.offset, first.sent_at, publish=False)
+            return Appended(kept.epoch, first.offset, first.sent_at, new=False)
         kept.offset += 1
         message = Message(kept.offset, draft.sender, draft.text, int(self.now() * 1000), user=draft.user)
         kept.messages.append(message)
         kept.refs[draft.ref] = message
         self._trim(kept)
-        return Appended(kept.epoch, message.offset, message.sent_at, publish=True)
+        return Appended(kept.epoch, message.offset, message.sent_at, new=True)
 
     async def read(
         self, room: str, seen: Position = NOTHING_SEEN, *, after: int | None = None, limit: int = 500

@@ -17,7 +17,7 @@ local function field(entry, name)
     end
 end
 
-local found = redis.call('HMGET', meta, 'epoch', 'offset', 'base', 'generation')
+local found = redis.call('HMGET', meta, 'epoch', 'offset', 'base', 'generation', 'tidied')
 local epoch, offset, base = found[1], tonumber(found[2] or 0), tonumber(found[3] or 0)
 
 local function begin()
@@ -47,4 +47,3 @@ elseif found[4] ~= generation then
         begin()
     end
 end
-if redis.call('PTTL', meta) < keep then redis.call('PEXPIRE', meta, keep) end

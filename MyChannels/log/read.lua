@@ -2,6 +2,8 @@
 --
 -- ARGV  the offset, or -1 for where the caller is, or where the epoch began that it does not know; most entries
 -- Returns epoch, the offset after which it began, the newest offset, entries.
+if redis.call('PTTL', meta) < keep then redis.call('PEXPIRE', meta, keep) end
+
 local after, most = tonumber(ARGV[7]), tonumber(ARGV[8])
 if after < 0 then after = seen_epoch == epoch and seen_offset or base end
 

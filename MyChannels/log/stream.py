@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import logging
 import secrets
 from contextlib import asynccontextmanager
@@ -31,12 +32,15 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from MyChannels.connection import Connection, Part
+    from MyChannels.log import Announcement
 
 logger = logging.getLogger(__name__)
 
 # Above this part of maxmemory the idlest rooms' logs go: Redis refuses writes at the whole of it,
 # and connections' buffers count as well.
 FULL = 0.8
+# What only grows old is looked after by one append in so long; a log's age exceeds its bound by so much.
+TIDY_MILLISECONDS = 10_000
 DROPPED_AT_ONCE = 10  # and twice as many each time: idle rooms may be small
 MOST_DROPPED_AT_ONCE = 1000
 # What was dropped is freed meanwhile, in a thread of Redis', and answers on their way have gone.
@@ -56,13 +60,20 @@ _APPEND_SHA, _READ_SHA = (hashlib.sha1(script.encode(), usedforsecurity=False).h
 class StreamLog:
     """A log on `connection`, bounded to `length` messages and `seconds` of age per room."""
 
+    announces = True
+
     def __init__(self, connection: Connection, *, length: int, seconds: int) -> None:
         self.connection = connection
         self.length = length
         self.seconds = seconds
+        # For what needs a name that no other process gives: a random one each would be a system call.
+        self._name = secrets.token_urlsafe(9)
+        self._numbers = itertools.count()
         self._resuming, self._paging = asyncio.Semaphore(READINGS), asyncio.Semaphore(READINGS)
 
-    async def append(self, room: str, draft: Draft, seen: Position = NOTHING_SEEN) -> Appended:
+    async def append(
+        self, room: str, draft: Draft, seen: Position = NOTHING_SEEN, announcement: Announcement | None = None
+    ) -> Appended:
         answer = await self._run(
             _APPEND_SHA,
             room,
@@ -76,6 +87,8 @@ class StreamLog:
             self.length,
             self.seconds,
             REF_SECONDS,
+            TIDY_MILLISECONDS,
+            *(announcement or ("", "")),
             held=True,
         )
         epoch, offset, sent_at, first = answer
@@ -152,7 +165,7 @@ class StreamLog:
         most = int(values["maxmemory"])
         return int(values["used_memory"]) / most if most else 0
 
-    async def _run(self, sha: str, room: str, seen: Position, *arguments: str | int, held: bool = False) -> Any:
+    async def _run(self, sha: str, room: str, seen: Position, *arguments: str | int | bytes, held: bool = False) -> Any:
         return await self._ask(
             "EVALSHA",
             sha,
@@ -160,7 +173,7 @@ class StreamLog:
             *log_keys(room),
             ROOMS_KEY,
             GENERATION,
-            secrets.token_urlsafe(9),
+            f"{self._name}{next(self._numbers):x}",
             KEEP_EMPTY_SECONDS * 1000,
             *seen,
             *arguments,

@@ -76,7 +76,8 @@ class StreamLogs:
         return log
 
     async def age(self, room: str, seconds: int) -> None:
-        _, log, refs, _ = log_keys(room)
+        meta, log, refs, _ = log_keys(room)
+        await self.admin.hincrby(meta, "tidied", -seconds * 1000)
         entries: Any = await self.admin.xrange(log)
         await self.admin.delete(log)
         for entry, fields in entries:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from MyChannels.log import NOTHING_SEEN, Appended, Draft, Page, Position
+from MyChannels.log import NOTHING_SEEN, Announcement, Appended, Draft, Page, Position
 from MyChannels.messages import Message
 
 if TYPE_CHECKING:
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 class ModelLog:
     """One room's. `slow`: how often the event loop goes round before and after each reading."""
+
+    announces = False
 
     def __init__(self, length: int) -> None:
         self.length = length
@@ -36,16 +38,18 @@ class ModelLog:
         if seen.offset > self.offset or (seen.sent_at and there and there.sent_at != seen.sent_at):
             self.epoch, self.base = self._new_epoch(), self.offset
 
-    async def append(self, room: str, draft: Draft, seen: Position = NOTHING_SEEN) -> Appended:
+    async def append(
+        self, room: str, draft: Draft, seen: Position = NOTHING_SEEN, announcement: Announcement | None = None
+    ) -> Appended:
         self._position(seen._replace(sent_at=0))
         if first := self.refs.get(draft.ref):
-            return Appended(self.epoch, first.offset, first.sent_at, publish=False)
+            return Appended(self.epoch, first.offset, first.sent_at, new=False)
         self.offset += 1
         self.clock += 1
         message = Message(self.offset, draft.sender, draft.text, self.clock)
         self.messages[self.offset] = self.refs[draft.ref] = message
         self.messages.pop(self.offset - self.length, None)
-        return Appended(self.epoch, self.offset, self.clock, publish=True)
+        return Appended(self.epoch, self.offset, self.clock, new=True)
 
     async def read(
         self, room: str, seen: Position = NOTHING_SEEN, *, after: int | None = None, limit: int = 500

@@ -30,7 +30,7 @@ async def test_offsets_begin_at_1_and_have_no_gap(logs: Logs, room: str) -> None
     appended = [await log.append(room, draft(str(n))) for n in range(1, 6)]
     assert [each.offset for each in appended] == [1, 2, 3, 4, 5]
     assert len({each.epoch for each in appended}) == 1
-    assert all(each.publish for each in appended)
+    assert all(each.new for each in appended)
     page = await log.read(room)
     assert (page.epoch, page.base, page.offset) == (appended[0].epoch, 0, 5)
     assert [(m.offset, m.sender, m.text, m.sent_at, m.user) for m in page.messages] == [
@@ -61,7 +61,7 @@ async def test_the_same_ref_gives_the_first_offset_and_appends_nothing(logs: Log
     await log.append(room, draft("between"))
     again = await log.append(room, draft("hello", "a"))
     assert (again.epoch, again.offset, again.sent_at) == (first.epoch, first.offset, first.sent_at)
-    assert not again.publish
+    assert not again.new
     assert (await log.read(room)).offset == 2
 
 
@@ -69,7 +69,7 @@ async def test_the_same_ref_many_times_at_once_is_one_message(logs: Logs, room: 
     writers = [logs.make() for _ in range(WRITERS)]
     appended = await asyncio.gather(*(writers[n % WRITERS].append(room, draft("hello", "a")) for n in range(200)))
     assert {each.offset for each in appended} == {1}
-    assert sum(each.publish for each in appended) == 1
+    assert sum(each.new for each in appended) == 1
 
 
 async def test_a_ref_with_another_text_is_refused_and_appends_nothing(logs: Logs, room: str) -> None:

@@ -76,7 +76,7 @@ async def test_messages_and_refs_come_back_under_a_new_epoch(log: StreamLog, red
     assert (after.base, after.offset) == (MANY, MANY)
     assert list(map(told, await log.before(room, None, MANY + 5))) == list(map(told, before.messages))
     assert (await log.read(f"{room}-4")).offset == 0
-    assert not (await log.append(room, draft(1))).publish, "a ref of before is known still"
+    assert not (await log.append(room, draft(1))).new, "a ref of before is known still"
     assert (await log.append(room, draft(MANY + 1))).offset == MANY + 1
     assert (await log.read(room)).epoch == after.epoch, "one new epoch is enough"
 

@@ -71,7 +71,7 @@ async def test_same_text_with_the_same_ref_is_appended_once(log: MemoryLog, cloc
     first = await say(log, "hello", "r")
     clock.now += 5
     again = await say(log, "hello", "r")
-    assert again == first._replace(publish=False)
+    assert again == first._replace(new=False)
     assert await texts(log) == ["hello"]
 
 
@@ -84,7 +84,7 @@ async def test_other_text_with_the_same_ref_is_refused(log: MemoryLog) -> None:
 
 async def test_ref_is_known_per_room(log: MemoryLog) -> None:
     await say(log, "hello", "r")
-    assert (await say(log, "other", "r", room="other")).publish
+    assert (await say(log, "other", "r", room="other")).new
 
 
 async def test_ref_is_known_for_ten_minutes_though_its_message_has_gone(log: MemoryLog, clock: Clock) -> None:
@@ -93,7 +93,7 @@ async def test_ref_is_known_for_ten_minutes_though_its_message_has_gone(log: Mem
     for number in range(20):
         await say(log, str(number))
     assert "hello" not in await texts(log)
-    assert await say(log, "hello", "r") == first._replace(publish=False)
+    assert await say(log, "hello", "r") == first._replace(new=False)
 
 
 async def test_ref_is_forgotten_when_both_its_message_and_ten_minutes_have_gone(log: MemoryLog, clock: Clock) -> None:
@@ -108,7 +108,7 @@ async def test_ref_is_known_as_long_as_its_message_is_in_the_log(clock: Clock) -
     first = await say(log, "hello", "r")
     clock.now += REF_SECONDS * 10
     await say(log, "later")
-    assert await say(log, "hello", "r") == first._replace(publish=False)
+    assert await say(log, "hello", "r") == first._replace(new=False)
 
 
 async def test_refs_take_no_more_room_than_they_must(log: MemoryLog, clock: Clock) -> None:
