@@ -8,7 +8,7 @@ from MyChannels import messages
 from MyChannels.writer import FrameWriter, SendWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from MyChannels.messages import Message, ServerObject
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Format(Protocol):
     """Each answers with what the `write` of such a member takes, made once for all of them; None is nothing."""
 
-    def message(self, message: Message) -> Any: ...
+    def messages(self, said: Sequence[Message]) -> Any: ...
 
     def notice(self, sentence: str, *, joined: bool) -> Any:
         """`joined`: the documented sentence about a member of the room, whom chat.v1 announces otherwise."""
@@ -25,13 +25,13 @@ class Format(Protocol):
 
 
 class Documented:
-    """Each message a sentence."""
+    """Each message a sentence in a frame of its own."""
 
-    def __init__(self, pack: Callable[[str], Any]) -> None:
+    def __init__(self, pack: Callable[..., Any]) -> None:
         self.pack = pack
 
-    def message(self, message: Message) -> Any:
-        return self.pack(messages.encode(messages.said(message.sender, message.text)))
+    def messages(self, said: Sequence[Message]) -> Any:
+        return self.pack(*[messages.encode(messages.said(each.sender, each.text)) for each in said])
 
     def notice(self, sentence: str, *, joined: bool) -> Any:
         return self.pack(messages.encode(sentence))
@@ -43,11 +43,11 @@ class Documented:
 class ChatV1:
     """Everything."""
 
-    def __init__(self, pack: Callable[[str], Any]) -> None:
+    def __init__(self, pack: Callable[..., Any]) -> None:
         self.pack = pack
 
-    def message(self, message: Message) -> Any:
-        return self.pack(message.line)
+    def messages(self, said: Sequence[Message]) -> Any:
+        return self.pack("\n".join([message.line for message in said]))
 
     def notice(self, sentence: str, *, joined: bool) -> Any:
         return None if joined else self.other({"type": "notice", "text": sentence})
@@ -59,8 +59,8 @@ class ChatV1:
 class Objects:
     """For Python code: messages as they are."""
 
-    def message(self, message: Message) -> Any:
-        return message
+    def messages(self, said: Sequence[Message]) -> Any:
+        return said
 
     def notice(self, sentence: str, *, joined: bool) -> Any:
         return None

@@ -36,10 +36,12 @@ def frame(text: str) -> bytes:
 class FrameWriter:
     """For a server that takes finished frames and bounds what waits itself.
 
-    `pack` makes of a text what `write` takes, once for many connections; `write` never waits.
+    `pack` makes of texts what `write` takes, once for many connections; `write` never waits.
     """
 
-    pack = staticmethod(frame)
+    @staticmethod
+    def pack(*texts: str) -> bytes:
+        return b"".join(map(frame, texts))
 
     def __init__(self, fanout: Mapping[str, Any]) -> None:
         self.write = fanout["write"]
@@ -56,7 +58,9 @@ class FrameWriter:
 class SendWriter:
     """The same for every other server: ASGI's `send`, one message after the other, by a task while there are any."""
 
-    pack = staticmethod(str)
+    @staticmethod
+    def pack(*texts: str) -> tuple[str, ...]:
+        return texts
 
     def __init__(self, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
         self._send = send
@@ -65,11 +69,12 @@ class SendWriter:
         self._sending: asyncio.Task[None] | None = None
         self._closed = False
 
-    def write(self, text: str) -> None:
+    def write(self, texts: tuple[str, ...]) -> None:
         if self._closed:
             return
-        self._waiting.append((text, size := len(text.encode())))
-        self._bytes += size
+        for text in texts:
+            self._waiting.append((text, size := len(text.encode())))
+            self._bytes += size
         if self._bytes > OUTGOING_BYTES and len(self._waiting) > 1:
             self._closed = True
             self._waiting.clear()

@@ -8,6 +8,7 @@ import secrets
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
@@ -52,8 +53,13 @@ class RoomConsumer(AsyncWebsocketConsumer):
         self.writer = FrameWriter(fanout) if fanout else SendWriter(send)
         self.write: Callable[[Any], None] = self.writer.write
         self.saying: set[asyncio.Task[None]] = set()  # the loop holds its tasks weakly
+        self.scope, self.base_send = scope, send
         try:
-            await super().__call__(scope, receive, send)
+            # Stock waits for its channel besides, by two tasks for each event; this has none.
+            while True:
+                await self.dispatch(await receive())
+        except StopConsumer:
+            pass
         finally:
             self.leave()  # cancelled too, when the server stops
 
@@ -168,6 +174,11 @@ class RoomConsumer(AsyncWebsocketConsumer):
             self.write(payload)
 
     # ── Leaving ────────────────────────────────────────────────────────────────────────────────
+
+    async def websocket_disconnect(self, message: dict[str, Any]) -> None:
+        """Stock hops to a thread here too, and leaves groups that this has not joined."""
+        await self.disconnect(message["code"])
+        raise StopConsumer
 
     async def disconnect(self, code: int) -> None:
         """What was received is said before the process may end."""

@@ -9,6 +9,8 @@ from itertools import pairwise
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from MyChannels.room import COALESCE_SECONDS
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -74,14 +76,12 @@ class Conversation:
         )
 
     async def settled(self, seconds: float = 15) -> None:
-        """Everybody is where the last of them is."""
-
-        def same() -> bool:
-            return len({member.since for member in self.members}) == 1
-
+        """Everybody is where the last of them is, and nothing more is coming."""
+        before: set[str] | None = None
         async with asyncio.timeout(seconds):
-            while not same():  # noqa: ASYNC110  # any of them may be the last
-                await asyncio.sleep(0.05)
+            while len(now := {member.since for member in self.members}) > 1 or now != before:
+                before = now
+                await asyncio.sleep(5 * COALESCE_SECONDS)
 
     def silence(self) -> float:
         """The longest time that anybody heard no message."""

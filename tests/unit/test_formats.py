@@ -9,7 +9,7 @@ from MyChannels.formats import CHAT_V1, DOCUMENTED, OBJECTS, ChatV1, Documented
 from MyChannels.messages import Message, ServerObject
 from MyChannels.writer import FrameWriter, SendWriter, frame
 
-MESSAGE = Message(7, "Ada", "你好\n", 99)
+MESSAGE, NEXT = Message(7, "Ada", "你好\n", 99), Message(8, "Ada", "again", 99)
 OTHERS: list[Any] = [
     {"type": "joined", "names": ["Ada"], "more": 0, "members": 1},
     {"type": "left", "names": ["Ada"], "more": 0, "members": 1},
@@ -18,15 +18,17 @@ OTHERS: list[Any] = [
 ]
 
 
-def test_documented_member_hears_a_message_as_its_sentence() -> None:
-    assert json.loads(DOCUMENTED[SendWriter].message(MESSAGE)) == {"message": "Ada说: 你好\n"}
+def sentences(texts: tuple[str, ...]) -> list[str]:
+    return [json.loads(text)["message"] for text in texts]
+
+
+def test_documented_member_hears_each_message_as_its_sentence() -> None:
+    assert sentences(DOCUMENTED[SendWriter].messages([MESSAGE, NEXT])) == ["Ada说: 你好\n", "Ada说: again"]
 
 
 @pytest.mark.parametrize("joined", [True, False])
 def test_documented_member_hears_every_sentence_that_others_send(joined: bool) -> None:
-    assert json.loads(DOCUMENTED[SendWriter].notice("Server: Ada加入了.", joined=joined)) == {
-        "message": "Server: Ada加入了."
-    }
+    assert sentences(DOCUMENTED[SendWriter].notice("Server: Ada加入了.", joined=joined)) == ["Server: Ada加入了."]
 
 
 @pytest.mark.parametrize("content", OTHERS, ids=lambda content: content["type"])
@@ -35,11 +37,15 @@ def test_documented_member_hears_nothing_else(content: ServerObject) -> None:
 
 
 def test_chat_v1_hears_a_message_as_an_object_with_its_offset() -> None:
-    assert CHAT_V1[SendWriter].message(MESSAGE) == MESSAGE.line
+    assert CHAT_V1[SendWriter].messages([MESSAGE]) == (MESSAGE.line,)
+
+
+def test_chat_v1_hears_many_messages_in_one_frame() -> None:
+    assert CHAT_V1[SendWriter].messages([MESSAGE, NEXT]) == (f"{MESSAGE.line}\n{NEXT.line}",)
 
 
 def test_chat_v1_hears_what_came_without_the_log_as_a_notice() -> None:
-    assert json.loads(CHAT_V1[SendWriter].notice("hello", joined=False)) == {"type": "notice", "text": "hello"}
+    assert json.loads(*CHAT_V1[SendWriter].notice("hello", joined=False)) == {"type": "notice", "text": "hello"}
 
 
 def test_chat_v1_does_not_hear_the_join_sentence_since_it_hears_who_joined() -> None:
@@ -48,11 +54,11 @@ def test_chat_v1_does_not_hear_the_join_sentence_since_it_hears_who_joined() -> 
 
 @pytest.mark.parametrize("content", OTHERS, ids=lambda content: content["type"])
 def test_chat_v1_hears_everything_else(content: ServerObject) -> None:
-    assert json.loads(CHAT_V1[SendWriter].other(content)) == content
+    assert json.loads(*CHAT_V1[SendWriter].other(content)) == content
 
 
 def test_python_code_hears_messages_as_they_are() -> None:
-    assert OBJECTS.message(MESSAGE) is MESSAGE
+    assert OBJECTS.messages([MESSAGE, NEXT]) == [MESSAGE, NEXT]
 
 
 def test_python_code_hears_messages_alone() -> None:
@@ -63,8 +69,9 @@ def test_python_code_hears_messages_alone() -> None:
 
 @pytest.mark.parametrize("formats", [DOCUMENTED, CHAT_V1])
 def test_server_with_the_fanout_extension_gets_finished_frames_of_the_same_text(formats: Any) -> None:
-    assert formats[FrameWriter].message(MESSAGE) == frame(formats[SendWriter].message(MESSAGE))
-    assert formats[FrameWriter].notice("a", joined=False) == frame(formats[SendWriter].notice("a", joined=False))
+    frames, texts = formats[FrameWriter], formats[SendWriter]
+    assert frames.messages([MESSAGE, NEXT]) == b"".join(map(frame, texts.messages([MESSAGE, NEXT])))
+    assert frames.notice("a", joined=False) == b"".join(map(frame, texts.notice("a", joined=False)))
 
 
 def test_every_kind_of_writer_has_both_formats() -> None:

@@ -9,11 +9,21 @@ from typing import Any
 import pytest
 
 from MyChannels import messages
+from MyChannels import room as rooms
 from MyChannels.formats import OBJECTS, ChatV1, Documented, Format
 from MyChannels.log import NOTHING_SEEN, Draft, Page, Position, Unavailable
 from MyChannels.log.memory import MemoryLog
 from MyChannels.messages import Message
-from MyChannels.room import KEPT_CHARACTERS, KEPT_MESSAGES, LOOK_BACK, OVERTAKEN_SECONDS, READ_AT_ONCE, Room
+from MyChannels.room import (
+    COALESCE_SECONDS,
+    COALESCED_CHARACTERS,
+    KEPT_CHARACTERS,
+    KEPT_MESSAGES,
+    LOOK_BACK,
+    OVERTAKEN_SECONDS,
+    READ_AT_ONCE,
+    Room,
+)
 from tests.unit.virtual_time import in_virtual_time, passes, settle
 
 
@@ -56,11 +66,16 @@ class Ear:
         self.format = kind
         self.key = key
         self.heard: list[Any] = []
+        self.writes = 0
         self.anew: list[int] = []  # how much had been heard before each
 
     @property
     def write(self) -> Callable[[Any], None]:
-        return self.heard.append
+        return self._take
+
+    def _take(self, payload: Any) -> None:
+        self.writes += 1
+        self.heard += payload if isinstance(payload, list) else [payload]
 
     def begin_anew(self) -> None:
         self.anew.append(len(self.heard))
@@ -68,6 +83,11 @@ class Ear:
     @property
     def offsets(self) -> list[int]:
         return [message.offset for message in self.heard]
+
+
+@pytest.fixture(autouse=True)
+def nothing_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rooms, "COALESCE_SECONDS", 0)
 
 
 async def open_room(length: int = 10_000, *, before: int = 0, ears: int = 1) -> tuple[CountedLog, Room, list[Ear]]:
@@ -232,9 +252,9 @@ async def test_any_order_and_any_losses_come_out_as_the_log(seed: int) -> None:
 def counting(kind: type[ChatV1] | type[Documented]) -> tuple[Format, list[str]]:
     packed: list[str] = []
 
-    def pack(text: str) -> str:
-        packed.append(text)
-        return text
+    def pack(*texts: str) -> str:
+        packed.extend(texts)
+        return "".join(texts)
 
     return kind(pack), packed
 
@@ -687,3 +707,61 @@ async def test_coming_back_to_long_texts_in_a_busy_room_reads_each_of_them_about
         offset = (await room.after(offset, 100))[-1].offset
         room.hear(*await log.say("x" * 4000))
     assert log.read_messages <= 2 * room.offset
+
+
+# ── Coalescing ─────────────────────────────────────────────────────────────────────────────────
+
+
+@in_virtual_time
+async def test_nothing_waits_in_an_idle_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rooms, "COALESCE_SECONDS", COALESCE_SECONDS)
+    log, room, (ear,) = await open_room()
+    for count in (1, 2, 3):
+        room.hear(*await log.say())
+        assert ear.writes == count
+        await passes(COALESCE_SECONDS)
+
+
+@in_virtual_time
+async def test_what_follows_a_message_at_once_is_written_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rooms, "COALESCE_SECONDS", COALESCE_SECONDS)
+    log, room, (ear,) = await open_room()
+    for said in await log.say_many(10):
+        room.hear(*said)
+    assert (ear.writes, ear.offsets) == (1, [1])
+    await passes(COALESCE_SECONDS)
+    assert (ear.writes, ear.offsets) == (2, list(range(1, 11)))
+
+
+@in_virtual_time
+async def test_what_is_written_together_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rooms, "COALESCE_SECONDS", COALESCE_SECONDS)
+    log, room, (ear,) = await open_room()
+    for said in await log.say_many(10, "x" * (COALESCED_CHARACTERS // 2)):
+        room.hear(*said)
+    assert ear.offsets == list(range(1, 11))
+    assert ear.writes == 4  # the first, and then three each
+
+
+@in_virtual_time
+async def test_who_joins_hears_nothing_of_what_others_wait_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rooms, "COALESCE_SECONDS", COALESCE_SECONDS)
+    log, room, (ear,) = await open_room()
+    for said in await log.say_many(3):
+        room.hear(*said)
+    room.add(late := Ear())
+    room.hear(*await log.say())
+    await passes(COALESCE_SECONDS)
+    assert ear.offsets == [1, 2, 3, 4]
+    assert late.offsets == [4]
+
+
+@in_virtual_time
+async def test_what_is_no_message_keeps_its_place_among_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rooms, "COALESCE_SECONDS", COALESCE_SECONDS)
+    log, room, _ = await open_room(ears=0)
+    room.add(ear := Ear(counting(ChatV1)[0]))
+    for said in await log.say_many(2):
+        room.hear(*said)
+    room.tell({"type": "typing", "name": "Ada"})
+    assert [json.loads(each)["type"] for each in ear.heard] == ["message", "message", "typing"]

@@ -95,7 +95,7 @@ async def test_write_does_not_wait_and_sends_one_at_a_time() -> None:
     peer = Peer(reads=False)
     writer = SendWriter(peer.send)
     for text in "abc":
-        writer.write(text)
+        writer.write((text,))
     await settle()
     assert (peer.begun, peer.taken) == (1, [])
     writer.close()
@@ -106,8 +106,8 @@ async def test_drained_waits_until_all_is_sent() -> None:
     peer = Peer(reads=False)
     writer = SendWriter(peer.send)
     await writer.drained()  # nothing waits
-    writer.write("a")
-    writer.write("b")
+    writer.write(("a",))
+    writer.write(("b",))
     drained = asyncio.ensure_future(writer.drained())
     await settle()
     assert not drained.done()
@@ -122,14 +122,14 @@ async def test_peer_that_is_too_slow_is_closed_after_what_was_begun() -> None:
     before = metrics.SLOW._value.get()
     peer = Peer(reads=False)
     writer = SendWriter(peer.send)
-    writer.write("begun")
+    writer.write(("begun",))
     await settle()
     for _ in range(3):
-        writer.write("x" * (OUTGOING_BYTES // 2))
-    writer.write("late")
+        writer.write(("x" * (OUTGOING_BYTES // 2),))
+    writer.write(("late",))
     peer.reads.set()
     await writer.drained()
-    writer.write("later")
+    writer.write(("later",))
     await settle()
     assert peer.texts == ["begun"]
     assert peer.taken[1:] == [CLOSE]
@@ -140,11 +140,11 @@ async def test_peer_that_is_too_slow_is_closed_after_what_was_begun() -> None:
 async def test_backlog_up_to_the_bound_is_kept() -> None:
     peer = Peer(reads=False)
     writer = SendWriter(peer.send)
-    writer.write("begun")
+    writer.write(("begun",))
     await settle()
     half = "x" * (OUTGOING_BYTES // 2)
-    writer.write(half)
-    writer.write(half)
+    writer.write((half,))
+    writer.write((half,))
     peer.reads.set()
     await writer.drained()
     assert peer.texts == ["begun", half, half]
@@ -155,7 +155,7 @@ async def test_backlog_up_to_the_bound_is_kept() -> None:
 async def test_single_text_above_the_bound_is_sent() -> None:
     peer = Peer()
     writer = SendWriter(peer.send)
-    writer.write("x" * (OUTGOING_BYTES + 1))
+    writer.write(("x" * (OUTGOING_BYTES + 1),))
     await writer.drained()
     assert [len(text) for text in peer.texts] == [OUTGOING_BYTES + 1]
     assert CLOSE not in peer.taken
@@ -166,8 +166,8 @@ async def test_what_was_sent_counts_no_longer() -> None:
     peer = Peer()
     writer = SendWriter(peer.send)
     for _ in range(10):
-        writer.write("x" * (OUTGOING_BYTES // 2))
-        writer.write("y" * (OUTGOING_BYTES // 2))
+        writer.write(("x" * (OUTGOING_BYTES // 2),))
+        writer.write(("y" * (OUTGOING_BYTES // 2),))
         await writer.drained()
     assert len(peer.texts) == 20
     assert CLOSE not in peer.taken
@@ -177,11 +177,11 @@ async def test_what_was_sent_counts_no_longer() -> None:
 async def test_after_close_nothing_is_written_nor_the_peer_closed_again() -> None:
     peer = Peer(reads=False)
     writer = SendWriter(peer.send)
-    writer.write("a")
+    writer.write(("a",))
     await settle()
-    writer.write("b")
+    writer.write(("b",))
     writer.close()
-    writer.write("c")
+    writer.write(("c",))
     peer.reads.set()
     await settle()
     assert peer.taken == []
@@ -200,10 +200,10 @@ async def test_close_before_anything_was_written_is_quiet() -> None:
 async def test_backlog_is_bounded_in_bytes() -> None:
     peer = Peer(reads=False)
     writer = SendWriter(peer.send)
-    writer.write("begun")
+    writer.write(("begun",))
     await settle()
     for _ in range(2):
-        writer.write("你" * (OUTGOING_BYTES // 4))  # three quarters of the bound each
+        writer.write(("你" * (OUTGOING_BYTES // 4),))  # three quarters of the bound each
     peer.reads.set()
     await writer.drained()
     assert peer.taken[1:] == [CLOSE]
@@ -219,7 +219,7 @@ def test_peer_that_has_gone_ends_the_writing_quietly() -> None:
 
         writer = SendWriter(gone)
         for text in "abc":
-            writer.write(text)
+            writer.write((text,))
             await settle()
 
     run()
