@@ -3,7 +3,6 @@
 import os
 
 from asgi_correlation_id import CorrelationIdMiddleware
-from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
 from django.urls import re_path
@@ -21,6 +20,7 @@ from app.handshake import OriginGuard, not_found
 from app.health import Health
 from app.logs import Traced
 from app.metrics import Metrics
+from app.sessions import session_stack
 from MyChannels.hub import Hub
 
 routes = [*MyChannels.routing.ws_urlpatterns, re_path(r"", not_found)]  # type: ignore[arg-type]  # django-stubs knows no ASGI routes
@@ -30,7 +30,7 @@ application = CorrelationIdMiddleware(
         ProtocolTypeRouter(
             {
                 "http": Health(Metrics(django_application)),
-                "websocket": OriginGuard(AuthMiddlewareStack(URLRouter(routes)), settings.ALLOWED_ORIGINS),
+                "websocket": OriginGuard(session_stack(URLRouter(routes)), settings.ALLOWED_ORIGINS),
             }
         )
     )

@@ -19,6 +19,7 @@ from termios import TIOCOUTQ
 from typing import Any
 
 # Daphne comes first: importing it is what installs Twisted's asyncio reactor.
+from autobahn.websocket import protocol as autobahn
 from daphne.cli import CommandLineInterface as StockCommandLine
 from daphne.server import Server as StockServer
 from daphne.utils import HEADER_NAME_RE, import_by_path
@@ -32,6 +33,8 @@ from twisted.web.http import RESPONSES
 
 from app.drain import draining
 
+# autobahn lays its configuration out for the debug log of each connection, read or not: a sixth of a join.
+vars(autobahn)["pformat"] = lambda _: ""
 logger = logging.getLogger(__name__)
 reactor: Any = installed_reactor  # without its plugin mypy takes no zope interface for a type
 
@@ -61,6 +64,9 @@ HURRIED_PEERS_SECONDS, HURRIED_SECONDS = 0.5, 1.0
 POLL_SECONDS = 0.05
 TOO_SLOW = 4408
 GOING_AWAY = 1012
+FINAL_TEXT, MASKED = 0x81, 0x80  # of a frame's first byte and its second (RFC 6455, 5.2)
+MOST_BYTES = 65_535  # that a length of sixteen bits can name
+LENGTH_FOLLOWS = 126  # in place of a length of up to 125: sixteen bits have it
 CLOSE_FRAME = b"\x88"  # the first byte of one: final, opcode 8
 OPEN, CLOSING = StockProtocol.STATE_OPEN, StockProtocol.STATE_CLOSING
 
@@ -116,9 +122,26 @@ class WebSocketProtocol(StockProtocol):
     resumed: asyncio.Event | None = None
     held_back = False
 
+    configured = False
+    longest: int
+    data: bytes
+    autoPingTimeoutCall: Any  # noqa: N815 - autobahn's name
+
+    @classmethod
+    def configure(cls, factory: Any) -> None:
+        """autobahn copies the factory's options to every connection: 2 KB of each, and a good part of its handshake."""
+        for option in cls.CONFIG_ATTRS:
+            if option not in vars(WebSocketProtocol):
+                value = getattr(factory, option)
+                setattr(cls, option, staticmethod(value) if callable(value) else value)
+        cls.longest = min(size or MOST_BYTES for size in (cls.maxFramePayloadSize, cls.maxMessagePayloadSize))
+        cls.configured = True
+
     def connectionMade(self) -> None:  # noqa: N802 - Twisted's name
         """Stock leaves twisted.web's channel as the transport's producer: nobody learns that the
         transport is full, and channel and request live as long as the WebSocket."""
+        if not self.configured:
+            self.configure(self.factory)
         self.transport.unregisterProducer()
         self.transport.registerProducer(self, True)
         if not isinstance(self.transport, Connection):
@@ -249,7 +272,34 @@ class WebSocketProtocol(StockProtocol):
 
     def processData(self) -> bool:  # noqa: N802 - autobahn's name
         """autobahn goes on with what it has read: 64 KiB can be ten thousand messages."""
-        return not self.held_back and bool(super().processData())
+        return not self.held_back and (self.process_whole_text() or bool(super().processData()))
+
+    def process_whole_text(self) -> bool:
+        """Nearly every message is one masked text frame that was read whole, for which autobahn has six
+        steps and an object of its own. Whatever else there is, faults included, is left to it by False."""
+        data = self.data
+        if len(data) < 2 or data[0] != FINAL_TEXT or data[1] < MASKED:
+            return False
+        length, begin = data[1] - MASKED, 2
+        if length == LENGTH_FOLLOWS:
+            length, begin = int.from_bytes(data[2:4], "big"), 4
+        elif length > LENGTH_FOLLOWS:
+            return False
+        end = begin + 4 + length
+        if not LENGTH_FOLLOWS * (begin > 2) <= length <= self.longest or len(data) < end:
+            return False
+        if self.current_frame is not None or self.inside_message or self.autoPingTimeoutCall or self.state != OPEN:
+            return False
+        mask = data[begin : begin + 4] * (length // 4 + 1)
+        masked = int.from_bytes(data[begin + 4 : end], "big")
+        payload = (masked ^ int.from_bytes(mask[:length], "big")).to_bytes(length, "big")
+        try:
+            payload.decode()
+        except UnicodeDecodeError:
+            return False
+        self.data = data[end:]
+        self.onMessage(payload, False)
+        return bool(self.data)
 
     def read_on(self) -> None:
         self.held_back = False
@@ -424,7 +474,7 @@ class Server(StockServer):
     @ws_factory.setter
     def ws_factory(self, factory: WebSocketFactory) -> None:
         """Stock names its factory in the middle of run(); this is where ours gets its protocol."""
-        factory.protocol = WebSocketProtocol
+        factory.protocol = type("WebSocketProtocol", (WebSocketProtocol,), {})  # its options are this factory's
         self._ws_factory = factory
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:

@@ -308,22 +308,35 @@ async def test_members_of_the_documented_consumers_are_heard_and_hear(enter: Ent
     assert await documented.receive_json_from(timeout=5) == {"message": "Alice说: hi"}
 
 
-async def test_a_room_event_takes_no_thread(enter: Enter, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stock Channels hops to one for every event, and so to the same one for all of a process."""
-    alice, bob = await enter(), await enter()
-    hops = 0
+@pytest.fixture
+def hops(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What the running loop gives to threads."""
+    given: list[Any] = []
     run_in_executor = asyncio.BaseEventLoop.run_in_executor
 
-    def counted(*arguments: Any) -> Any:
-        nonlocal hops
-        hops += 1
-        return run_in_executor(*arguments)
+    def counted(loop: Any, *arguments: Any) -> Any:
+        given.append(arguments)
+        return run_in_executor(loop, *arguments)
 
-    loop = asyncio.get_running_loop()
-    monkeypatch.setattr(loop, "run_in_executor", lambda *arguments: counted(loop, *arguments))
+    monkeypatch.setattr(asyncio.BaseEventLoop, "run_in_executor", counted)
+    return given
+
+
+async def test_who_carries_no_session_joins_and_leaves_without_a_thread(enter: Enter, hops: list[Any]) -> None:
+    await enter()  # the process' first does more
+    hops.clear()
+    alice = await enter()
+    await alice.leave()
+    assert hops == []
+
+
+async def test_a_room_event_takes_no_thread(enter: Enter, hops: list[Any]) -> None:
+    """Stock Channels hops to one for every event, and so to the same one for all of a process."""
+    alice, bob = await enter(), await enter()
+    hops.clear()
     for n in range(30):
         await alice.say(str(n))
         await alice.send({"type": "typing"}, {"type": "ping"}, {"type": "history"}, {"type": "members"})
     await bob.wait("message", count=30)
     await alice.wait("history", count=30)
-    assert hops == 0
+    assert hops == []

@@ -4,6 +4,7 @@ import asyncio
 import http.client
 import json
 import os
+import random
 import select
 import signal
 import socket
@@ -414,6 +415,28 @@ def test_an_empty_message_of_empty_fragments_comes_back(server: Server, empty: s
     with server.connect("/echo") as client:
         client.send([empty, empty, empty])
         assert client.recv(timeout=DEADLINE) == empty
+
+
+# --- Whole messages, however they arrive ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 5, 127, 4096, 1 << 20])
+def test_messages_of_every_length_come_back_however_their_bytes_are_cut(server: Server, cut: int) -> None:
+    """One that is read whole takes a short way, all others autobahn's: both have to meet at any byte."""
+    lengths = [*range(140), LIMIT - 1, LIMIT]
+    texts = ["".join(random.choices("aé你😀", k=length // 4)).ljust(length, "x")[:length] for length in lengths]  # noqa: S311
+    texts = [text.encode()[:LIMIT].decode(errors="ignore") for text in texts]
+    sent = b"".join(masked(text.encode(), os.urandom(4)) for text in texts)
+    with server.connect("/echo") as client:
+        for begin in range(0, len(sent), cut):
+            client.socket.sendall(sent[begin : begin + cut])
+        assert [client.recv(timeout=DEADLINE) for _ in texts] == texts
+
+
+def masked(payload: bytes, mask: bytes) -> bytes:
+    whole = frame(TEXT, bytes(byte ^ mask[n % 4] for n, byte in enumerate(payload)))
+    begin = len(whole) - len(payload) - 4
+    return whole[:begin] + mask + whole[begin + 4 :]
 
 
 # --- Listening, stopping ----------------------------------------------------------------------------------------------
