@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# The layer names the group of each event by this key: app/channel_layer.py.
+# The layer names the group of each event by this key: app/channel_layer.py, app/core_layer.py.
 GROUP_KEY = "__asgi_group__"
 
 CHECK_SECONDS = 5.0  # between two looks at where a quiet room's log is

@@ -27,7 +27,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from channels.layers import InMemoryChannelLayer
-from channels_redis.core import RedisChannelLayer
 from channels_redis.pubsub import RedisPubSubChannelLayer, RedisPubSubLoopLayer, RedisSingleShardConnection
 from channels_redis.utils import _wrap_close, create_pool, decode_hosts
 from redis.asyncio import ConnectionPool
@@ -264,13 +263,6 @@ class ConfirmedPubSubChannelLayer(RedisPubSubChannelLayer):
         """The channel of Redis by which the group hears, and what `group_send` would publish there."""
         channel: str = self._get_layer()._get_group_channel_name(group)
         return channel, self.serialize({**message, GROUP_KEY: group})
-
-
-class NamingCoreChannelLayer(RedisChannelLayer):
-    names_groups = True
-
-    async def group_send(self, group: str, message: dict[str, Any]) -> None:
-        await super().group_send(group, {**message, GROUP_KEY: group})
 
 
 class NamingMemoryChannelLayer(InMemoryChannelLayer):

@@ -97,7 +97,7 @@ CHANNEL_LAYERS = {
             "CONFIG": {"hosts": [_REDIS_HOST]},
         },
         "core": {
-            "BACKEND": "app.channel_layer.NamingCoreChannelLayer",
+            "BACKEND": "app.core_layer.CoreChannelLayer",
             # Above `capacity` the layer drops silently, and the queue is one per process,
             # not per member; the default of 100 loses messages in any busy room.
             # redis-py 8 gives up reading after 5 s, just when the layer's BZPOPMIN answers an idle

@@ -18,6 +18,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 
 from app import health
+from app.core_layer import BEAT_SECONDS
 from deploy.doctor import members
 from deploy.doctor import redis as redis_report
 from deploy.doctor.finding import Finding, error, ok, warning
@@ -191,7 +192,7 @@ async def leaked(facts: Facts) -> list[Finding]:
             dead = await members.unread(client, layer, asked)
     except (OSError, RedisError):
         return []  # the dependencies say so
-    return members.judge(found, dead, layer.group_expiry, time.time())
+    return members.judge(found, dead, layer.expiry + BEAT_SECONDS, time.time())
 
 
 # ── The engine's names ─────────────────────────────────────────────────────────────────────────

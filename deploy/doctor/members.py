@@ -1,7 +1,7 @@
-"""Leaked members of the core layer's groups: those that a dead worker has left behind.
+"""Leaked members of the core layer's groups: those that a dead or stuck worker does not read.
 
-A group is a sorted set of channels `specific.<process>!<socket>`. Nobody can be asked which processes
-live, but a living one with members reads its queue at once. So each process gets an entry addressed to
+A group is a sorted set of channels `specific.<process>!<socket>`. One that lives says so
+(app/core_layer.py), but may hang; one that works reads its queue at once. So each process gets an entry addressed to
 no socket, which a reader takes and drops; where it still lies after GRACE, nobody reads.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 GRACE = 2.0  # seconds
-MOST = 1000  # processes; there are as many as workers have died within a day
+MOST = 1000  # processes
 
 
 @dataclass
@@ -52,8 +52,8 @@ async def unread(client: Redis, layer: Any, queues: Collection[str]) -> set[str]
     return {queue for queue, probe in probes.items() if await client.zrem(layer.prefix + queue, probe)}
 
 
-def judge(found: Mapping[str, Process], dead: Collection[str], expiry: int, now: float) -> list[Finding]:
-    """`expiry`: seconds for which the layer keeps a member."""
+def judge(found: Mapping[str, Process], dead: Collection[str], removed_after: float, now: float) -> list[Finding]:
+    """`removed_after`: seconds from a process' death until the others have removed its members."""
     if not dead:
         return [ok("members", f"{sum(p.members for p in found.values())} in groups, every one's worker reads")]
     members, oldest = sum(found[queue].members for queue in dead), min(found[queue].oldest for queue in dead)
@@ -63,6 +63,7 @@ def judge(found: Mapping[str, Process], dead: Collection[str], expiry: int, now:
             f"{members} members of groups belong to workers that do not read ({len(dead)}, dead or stuck); "
             f"the first joined {(now - oldest) / 60:.0f} minutes ago",
             "0; each message is written for them too",
-            f"wait: the layer forgets each after {expiry / 3600:g} h; or CHANNEL_LAYER=pubsub   in .env, then make up",
+            f"make doctor   again in {removed_after:g} s: the living have removed those of the dead by then; "
+            "docker compose restart daphne   where one hangs",
         )
     ]

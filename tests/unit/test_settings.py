@@ -78,7 +78,7 @@ def test_forms_are_accepted_from_public_url_alone(environment: dict[str, str]) -
     [
         (None, "app.channel_layer.ConfirmedPubSubChannelLayer"),
         ("pubsub", "app.channel_layer.ConfirmedPubSubChannelLayer"),
-        ("core", "app.channel_layer.NamingCoreChannelLayer"),
+        ("core", "app.core_layer.CoreChannelLayer"),
     ],
 )
 def test_channel_layer_is_chosen_by_name(environment: dict[str, str], layer: str | None, backend: str) -> None:

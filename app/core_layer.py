@@ -1,0 +1,106 @@
+"""channels_redis' core layer, thinly subclassed for what dead processes leave behind.
+
+A process that is killed takes its channels out of no group. Stock keeps them there for a day, and writes each
+message for them too. Here a process says every few seconds that it lives, and has a list of its memberships in
+Redis; what is on the list of one that has been silent for `expiry` seconds the others remove. The layer drops
+what was not fetched for as long, so nobody is owed anything then. Who comes back, thawed or joined again, puts
+its memberships back: heartbeat.lua does all of it.
+
+A group's name is added to its events, as by the other layers (channel_layer.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from channels_redis.core import RedisChannelLayer
+from redis.exceptions import RedisError
+
+from app.channel_layer import GROUP_KEY
+
+logger = logging.getLogger(__name__)
+
+BEAT_SECONDS = 5.0
+# A process that comes back later than this finds none of its sockets open.
+RETURN_SECONDS = 3600
+
+HEARTBEAT = Path(__file__).with_name("heartbeat.lua").read_text()
+
+
+def owner_of(channel: str) -> str:
+    """The process that alone receives on this channel; empty for a channel that anybody may receive on."""
+    queue, mark, _ = channel.partition("!")
+    return queue.rpartition(".")[2] if mark else ""
+
+
+class CoreChannelLayer(RedisChannelLayer):
+    names_groups = True
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._beating: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = WeakKeyDictionary()
+
+    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        await super().group_send(group, {**message, GROUP_KEY: group})
+
+    async def group_add(self, group: str, channel: str) -> None:
+        """Listed first, so that nothing is unlisted whenever the process dies."""
+        await self._live()
+        if owner := owner_of(channel):
+            await self._shard_of(group).zadd(self._list_of(owner), {f"{group} {channel}": 0})
+        await super().group_add(group, channel)
+
+    async def group_discard(self, group: str, channel: str) -> None:
+        await super().group_discard(group, channel)
+        if owner := owner_of(channel):
+            await self._shard_of(group).zrem(self._list_of(owner), f"{group} {channel}")
+
+    async def receive(self, channel: str) -> dict[str, Any]:
+        await self._live()
+        message: dict[str, Any] = await super().receive(channel)
+        return message
+
+    async def close_pools(self) -> None:
+        if beating := self._beating.pop(asyncio.get_running_loop(), None):
+            beating.cancel()
+            await asyncio.wait([beating])
+        await super().close_pools()
+
+    def _shard_of(self, group: str) -> Any:
+        return self.connection(self.consistent_hash(group))
+
+    def _list_of(self, process: str) -> str:
+        return f"{self.prefix}:memberships:{process}"
+
+    # ── The heart ──────────────────────────────────────────────────────────────────────────────
+
+    async def _live(self) -> None:
+        """Beats from now on, as long as the running loop does. Raises when Redis cannot be asked for the first."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._beating:
+            await self._beat()
+            if loop not in self._beating:
+                self._beating[loop] = loop.create_task(self._go_on())
+
+    async def _go_on(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            try:
+                await self._beat()
+            except (RedisError, OSError, TimeoutError) as fault:
+                logger.info("no heartbeat: %s", fault)
+            except Exception:
+                logger.exception("the heart stumbled")
+
+    async def _beat(self) -> None:
+        arguments = (self.prefix, self.client_prefix, self.expiry, self.group_expiry, RETURN_SECONDS)
+        for shard in range(self.ring_size):
+            returned, removed = await self.connection(shard).eval(HEARTBEAT, 0, *arguments)
+            if returned:
+                logger.warning("was taken for dead: %d memberships of groups are put back", returned)
+            if removed:
+                logger.warning("removed %d memberships of groups that dead processes had left", removed)
