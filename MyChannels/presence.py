@@ -73,8 +73,12 @@ class Roster:
         return int(version or 0), {room: json.loads(names or "{}") for room, names in zip(rooms, lists, strict=True)}
 
     async def alive(self) -> set[str]:
-        """The processes that have said so lately."""
-        found = await self._ask("ZRANGE", PROCESSES_KEY, int(time.time()), "+inf", "BYSCORE")
+        """The processes that have said so lately; the others are taken off."""
+        now = int(time.time())
+        found, _ = await asyncio.gather(
+            self._ask("ZRANGE", PROCESSES_KEY, now, "+inf", "BYSCORE"),
+            self._ask("ZREMRANGEBYSCORE", PROCESSES_KEY, "-inf", f"({now}"),
+        )
         return {process.decode() for process in found}
 
     async def remove(self, process: str) -> None:
