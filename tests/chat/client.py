@@ -281,6 +281,8 @@ class ChatClient:
     # ── Receiving ──────────────────────────────────────────────────────────────────────────────
 
     def receive(self, frame: bytes) -> None:
+        if self.ended:  # it has left, and waits for the socket's end
+            return
         self._heard = now = monotonic()
         record = self.record
         record.frames += 1

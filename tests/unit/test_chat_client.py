@@ -333,6 +333,14 @@ async def test_who_was_stopped_waits_no_longer(room: Room, client: Join):
         await sending
 
 
+async def test_what_still_comes_after_it_has_left_does_not_count(room: Room, client: Join):
+    member = await client().start()
+    room.say("too late")
+    await member.stop()
+    member.receive(json.dumps(room.log[0]).encode())  # before the server has answered its close
+    assert (member.record.messages, member.record.violations) == (0, [])
+
+
 async def test_a_crowd_that_loses_its_sockets_again_and_again_loses_no_message(server: Server):
     """The way of the jitter test, in two seconds."""
     port, enough = server.sockets[0].getsockname()[1], asyncio.Event()
