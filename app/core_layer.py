@@ -44,6 +44,12 @@ class CoreChannelLayer(RedisChannelLayer):
         super().__init__(*arguments, **options)
         self._beating: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = WeakKeyDictionary()
 
+    @property
+    def channels(self) -> dict[str, Any]:
+        """Those for which something lies here, to be received."""
+        found: dict[str, Any] = self.receive_buffer
+        return found
+
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
         await super().group_send(group, {**message, GROUP_KEY: group})
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from channels.layers import get_channel_layer
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+
+TASKS = Gauge("asyncio_tasks", "Tasks of this process' event loop", multiprocess_mode="livesum")
+CHANNELS = Gauge("channel_layer_channels", "Channels that the layer keeps in this process", multiprocess_mode="livesum")
+GROUPS = Gauge("channel_layer_groups", "Groups that the layer keeps in this process", multiprocess_mode="livesum")
 
 
 def registry() -> CollectorRegistry:
@@ -18,6 +24,14 @@ def registry() -> CollectorRegistry:
     return together
 
 
+def look() -> None:
+    """Sets what is not counted as it happens."""
+    layer = get_channel_layer()
+    TASKS.set(len(asyncio.all_tasks()))
+    CHANNELS.set(len(getattr(layer, "channels", ())))
+    GROUPS.set(len(getattr(layer, "groups", ())))
+
+
 class Metrics:
     """ASGI application that answers `/metrics` and passes all else on."""
 
@@ -27,6 +41,7 @@ class Metrics:
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:
         if scope["path"] != "/metrics":
             return await self.application(scope, receive, send)
+        look()
         body = generate_latest(registry())
         headers = [(b"content-type", CONTENT_TYPE_LATEST.encode()), (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})

@@ -1,5 +1,6 @@
 """Metrics of one process, and of gunicorn's workers together."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from channels.testing import HttpCommunicator
 from prometheus_client import REGISTRY
 
 from app import metrics
+from app.channel_layer import NamingMemoryChannelLayer
 from MyChannels import metrics as rooms
 
 
@@ -28,6 +30,23 @@ async def test_metrics_come_in_prometheus_text_format() -> None:
     rooms.APPENDED.inc()
     later = await get("/metrics")
     assert later["body"] != answer["body"]
+
+
+async def test_what_a_process_holds_is_told_as_it_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = NamingMemoryChannelLayer()
+    monkeypatch.setattr(metrics, "get_channel_layer", lambda: layer)
+
+    async def told(name: str) -> int:
+        (line,) = [line for line in (await get("/metrics"))["body"].splitlines() if line.startswith(name.encode())]
+        return int(float(line.split()[1]))
+
+    tasks = await told("asyncio_tasks ")
+    assert (await told("channel_layer_channels "), await told("channel_layer_groups ")) == (0, 0)
+    receiving = asyncio.create_task(layer.receive("a"))
+    await layer.group_add("all", "b")
+    assert await told("asyncio_tasks ") == tasks + 1
+    assert (await told("channel_layer_channels "), await told("channel_layer_groups ")) == (1, 1)
+    receiving.cancel()
 
 
 @pytest.mark.parametrize("path", ["/", "/metrics/", "/metrics/more", "/Metrics"])
