@@ -76,6 +76,10 @@ test: ## Every test, from a fresh clone too: make test T=tests/unit
 test-chaos: ## Faults under load, and what clients lost by them: make test-chaos S=redis-restart
 	@tests/chaos.sh "$(S)"
 
+.PHONY: soak
+soak: ## Churn, and whether anything grows by it: make soak MINUTES=30
+	@tests/soak.sh "$(MINUTES)"
+
 .PHONY: screenshots
 screenshots: ## Take the pictures of README and docs anew, from the browser tests
 	@SCREENSHOTS=docs/images tests/run.sh tests/browser

@@ -124,9 +124,12 @@ async def sockets() -> AsyncIterator[AsyncExitStack]:
         yield opened
 
 
+async def names(admin: Redis, *command: str) -> set[str]:
+    return {name.decode() for name in await admin.execute_command(*command)}  # type: ignore[no-untyped-call]
+
+
 async def names_in(admin: Redis, key: str) -> set[str]:
-    found: list[bytes] = await admin.execute_command("ZRANGE", key, 0, -1)  # type: ignore[no-untyped-call]
-    return {name.decode() for name in found}
+    return await names(admin, "ZRANGE", key, "0", "-1")
 
 
 async def processes(admin: Redis) -> set[str]:
@@ -137,11 +140,10 @@ async def in_group(admin: Redis, group: str) -> set[str]:
     return await names_in(admin, f"asgi:group:{group}")
 
 
-async def keys_of(admin: Redis, *processes: str) -> set[str]:
-    """All keys that name one of the processes, and all entries of the list of processes that do."""
-    names = {key.decode() for key in await admin.keys("*")}
-    names |= await names_in(admin, "asgi:processes")
-    return {name for name in names if any(process in name for process in processes)}
+async def told_of(admin: Redis, process: str) -> set[str]:
+    """All keys that name the process, and itself where it is on the list of processes."""
+    found = await names(admin, "KEYS", "*") | await names_in(admin, "asgi:processes")
+    return {name for name in found if process in name}
 
 
 def processes_in(channels: set[str]) -> set[str]:
@@ -174,7 +176,7 @@ async def test_a_killed_workers_members_are_removed_and_a_living_ones_stay(
     assert await in_group(admin, room_group(room)) == of_the_living
     assert not of_the_killed & await in_group(admin, HUBS)
     # Its list, with an expiry, in case that it is not dead.
-    assert await keys_of(admin, process) == {f"asgi:memberships:{process}"}
+    assert await told_of(admin, process) == {f"asgi:memberships:{process}"}
     assert 0 < await admin.ttl(f"asgi:memberships:{process}") <= 3600
     await survivor.group_send(room_group(room), messages.event("still here"))
     async with asyncio.timeout(10):
