@@ -1,10 +1,14 @@
-"""channels_redis' core layer, thinly subclassed for what dead processes leave behind.
+"""channels_redis' core layer, thinly subclassed for what dead processes and sockets leave behind.
 
 A process that is killed takes its channels out of no group. Stock keeps them there for a day, and writes each
 message for them too. Here a process says every few seconds that it lives, and has a list of its memberships in
 Redis; what is on the list of one that has been silent for `expiry` seconds the others remove. The layer drops
 what was not fetched for as long, so nobody is owed anything then. Who comes back, thawed or joined again, puts
 its memberships back: heartbeat.lua does all of it.
+
+What comes for a channel whose receiver has gone, sent before it left its groups, stock keeps in the process for
+ever: a queue for about every second member that leaves a busy room. Here a channel ends with the task that made it, which for a
+consumer is its own, and what still comes is dropped; unless somebody receives on it again.
 
 A group's name is added to its events, as by the other layers (channel_layer.py).
 """
@@ -13,11 +17,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
+from functools import partial
+from itertools import islice
 from pathlib import Path
+from time import monotonic
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from channels_redis.core import RedisChannelLayer
+from channels_redis.core import BoundedQueue, RedisChannelLayer
 from redis.exceptions import RedisError
 
 from app.channel_layer import GROUP_KEY
@@ -37,18 +45,38 @@ def owner_of(channel: str) -> str:
     return queue.rpartition(".")[2] if mark else ""
 
 
+class Buffers(defaultdict[str, Any]):
+    """What has come for each channel; nothing is kept for one that has ended."""
+
+    def __init__(self, capacity: int) -> None:
+        super().__init__(partial(BoundedQueue, capacity))
+        self.capacity = capacity
+        self.ended: dict[str, float] = {}  # when, in that order
+
+    def __missing__(self, channel: str) -> Any:
+        return BoundedQueue(self.capacity) if channel in self.ended else super().__missing__(channel)
+
+    def end(self, channel: str, seconds: float) -> None:
+        """For so many seconds there may be something on its way to the channel."""
+        now = monotonic()
+        self.pop(channel, None)
+        self.ended[channel] = now
+        for old in [old for old, at in islice(self.ended.items(), 2) if at < now - seconds]:
+            del self.ended[old]
+
+
 class CoreChannelLayer(RedisChannelLayer):
     names_groups = True
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self.receive_buffer = Buffers(self.capacity)
         self._beating: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = WeakKeyDictionary()
 
     @property
     def channels(self) -> dict[str, Any]:
         """Those for which something lies here, to be received."""
-        found: dict[str, Any] = self.receive_buffer
-        return found
+        return self.receive_buffer
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
         await super().group_send(group, {**message, GROUP_KEY: group})
@@ -65,8 +93,15 @@ class CoreChannelLayer(RedisChannelLayer):
         if owner := owner_of(channel):
             await self._shard_of(group).zrem(self._list_of(owner), f"{group} {channel}")
 
+    async def new_channel(self, prefix: str = "specific") -> str:
+        channel: str = await super().new_channel(prefix)
+        if task := asyncio.current_task():
+            task.add_done_callback(lambda _: self.receive_buffer.end(channel, self.expiry))
+        return channel
+
     async def receive(self, channel: str) -> dict[str, Any]:
         await self._live()
+        self.receive_buffer.ended.pop(channel, None)
         message: dict[str, Any] = await super().receive(channel)
         return message
 

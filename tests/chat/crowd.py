@@ -21,13 +21,15 @@ AT_ONCE = 50  # handshakes, while the crowd gathers
 class Crowd:
     """`addresses` are the rooms'; who stands beside whom in `members` is in the same room, as evenly as it goes."""
 
-    def __init__(self, addresses: str | Sequence[str], size: int, *, keep: bool = True, **options: Any) -> None:
+    def __init__(
+        self, addresses: str | Sequence[str], size: int, *, prefix: str = "", keep: bool = True, **options: Any
+    ) -> None:
         addresses = [addresses] if isinstance(addresses, str) else addresses
         self.members = [
             ChatClient(
                 addresses[index * len(addresses) // size],
-                name=f"{index + 1:03}",
-                record=Record(f"{index + 1:03}", keep),
+                name=f"{prefix}{index + 1:03}",
+                record=Record(f"{prefix}{index + 1:03}", keep),
                 **options,
             )
             for index in range(size)

@@ -41,9 +41,9 @@ async def test_silent_member_stays_connected_and_still_hears(join: Join) -> None
     assert await silent.receive_json_from(timeout=5) == {"message": f"{silent.name}说: still here"}
 
 
-@pytest.mark.parametrize("layer", ["pubsub"], indirect=True)
 async def test_a_busy_room_keeps_nothing_of_who_came_and_went(connect: Join, layer: Any, room: str) -> None:
-    """Channels cancels a member's receive; stock pub/sub misses that when a message has just arrived."""
+    """Channels cancels a member's receive; stock pub/sub misses that when a message has just arrived, and stock core
+    keeps what arrives for it afterwards."""
     await connect(f"/ws/async/{room}/")
     talking = asyncio.create_task(talk(layer, room_group(room)))
     for _ in range(50):
@@ -52,6 +52,17 @@ async def test_a_busy_room_keeps_nothing_of_who_came_and_went(connect: Join, lay
     async with asyncio.timeout(5):
         while len(layer.channels) > 1:  # noqa: ASYNC110  # the layer tells nobody
             await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("layer", ["core"], indirect=True)
+async def test_a_channel_outlives_the_task_that_made_it_if_somebody_receives_on_it(layer: Any) -> None:
+    """As by `async_to_sync(layer.new_channel)()`, which makes a task for itself."""
+    channel, other = await asyncio.create_task(layer.new_channel()), await layer.new_channel()
+    receiving = asyncio.create_task(layer.receive(channel))
+    for name in (other, channel):  # by way of another channel's receiver, too
+        await layer.send(name, {"type": "hello"})
+    async with asyncio.timeout(5):
+        assert (await receiving)["type"] == (await layer.receive(other))["type"] == "hello"
 
 
 async def talk(layer: Any, group: str) -> None:

@@ -112,7 +112,9 @@ class Churn:
         address = self.address(room)
         over = asyncio.Event()
         left: list[Record] = []
-        async with Crowd(address, RESIDENTS, host="127.0.0.1") as crowd:
+        # What was said last at the opening before may come first; no names recur, so their numbers do not either.
+        prefix = f"r{next(self.numbers)}-"
+        async with Crowd(address, RESIDENTS, prefix=prefix, host="127.0.0.1") as crowd:
 
             async def close() -> None:
                 await passing(self.enough, *OPEN)
