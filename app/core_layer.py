@@ -7,8 +7,8 @@ what was not fetched for as long, so nobody is owed anything then. Who comes bac
 its memberships back: heartbeat.lua does all of it.
 
 What comes for a channel whose receiver has gone, sent before it left its groups, stock keeps in the process for
-ever: a queue for about every second member that leaves a busy room. Here a channel ends with the task that made it, which for a
-consumer is its own, and what still comes is dropped; unless somebody receives on it again.
+ever: a queue for about every second member that leaves a busy room. Here a channel ends with the task that made
+it, which for a consumer is its own, and what still comes is dropped; unless somebody receives on it again.
 
 A group's name is added to its events, as by the other layers (channel_layer.py).
 """
