@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from tests.chat.client import ChatClient
+from tests.chat.client import ChatClient, Refused
 from tests.chat.crowd import Crowd, each
 from tests.chat.record import Record, numbered
 from tests.chat.verdict import judge
@@ -45,6 +45,9 @@ CUT = (10.0, 30.0)  # until a resident's socket is cut
 PAGE = (0.5, 1.5)  # between two pages
 GRACE = 30.0  # for all to have all when a room is closed
 LONGEST = 3600.0
+
+# Of a client that did not get in or was not answered; OSError has TimeoutError and ConnectionError.
+FAILURES = (Refused, InvalidHandshake, OSError)
 
 
 @dataclass
@@ -102,8 +105,15 @@ class Churn:
         self, pause: tuple[float, float], act: Callable[..., Awaitable[None]], *arguments: object
     ) -> None:
         while not self.enough.is_set():
-            await act(*arguments)
+            try:
+                await act(*arguments)
+            except* FAILURES as failures:
+                self.failed("clients", *failures.exceptions)
             await passing(self.enough, *pause)
+
+    def failed(self, who: str, *failures: BaseException) -> None:
+        self.tally.faults[f"{who} that failed"] += 1
+        self.tally.examples += [f"{who}: {failure!r}" for failure in failures]
 
     # ── A room in which something is said ──────────────────────────────────────────────────────
 
@@ -140,11 +150,15 @@ class Churn:
         while not over.is_set():
             name = f"v{next(self.numbers)}"
             record = Record(name)
-            client = await ChatClient(address, name=name, record=record, host="127.0.0.1").start(60)
+            client = ChatClient(address, name=name, record=record, host="127.0.0.1")
             try:
+                await client.start(60)
                 offset = await client.send(numbered(name, 1, LENGTH))
                 crowd.newest[address] = max(crowd.newest[address], offset)
                 await passing(over, *STAY)
+            except FAILURES as failure:
+                self.failed("visitors", failure)
+                continue
             finally:
                 record.left_early = True
                 left.append(record)
@@ -155,18 +169,16 @@ class Churn:
         """One after the other, in the documented format."""
         address = f"ws://{self.stack.host}/ws/{kind}/{room}/"
         while not over.is_set():
-            async with connect(
-                address, host="127.0.0.1", proxy=None, open_timeout=60, ping_interval=None, compression=None
-            ) as socket:
-
-                async def read(socket: object = socket) -> None:
-                    with suppress(ConnectionClosed):
-                        async for _ in socket:  # type: ignore[attr-defined]
-                            pass
-
-                reading = asyncio.create_task(read())
-                await passing(over, *STAY)
-            await reading
+            try:
+                async with connect(
+                    address, host="127.0.0.1", proxy=None, open_timeout=60, ping_interval=None
+                ) as socket:
+                    reading = asyncio.create_task(read(socket))
+                    await passing(over, *STAY)
+                await reading
+            except FAILURES as failure:
+                self.failed("sockets of documented consumers", failure)
+                continue
             self.tally.visits += 1
 
     # ── The others ─────────────────────────────────────────────────────────────────────────────
@@ -187,6 +199,12 @@ class Churn:
 
     def address(self, room: str) -> str:
         return f"ws://{self.stack.host}/ws/chat/{room}/"
+
+
+async def read(socket: ClientConnection) -> None:
+    with suppress(ConnectionClosed):
+        async for _ in socket:
+            pass
 
 
 async def passing(event: asyncio.Event, shortest: float, longest: float) -> None:
