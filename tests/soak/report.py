@@ -35,8 +35,9 @@ that nobody was in before; somebody reads pages. In all {tally.visits} visits, {
 
 ![What was held over time]({plot})
 
-The first third is warming up. Under load, the median of the last third is compared with that of the middle third; at
-rest, the moment at which everybody had left with the one before all began. [testing.md](../testing.md) says more.
+The first third is warming up. Under load, the lower quartile of the last third is compared with that of the middle
+third; at rest, the moment at which everybody had left with the one before all began. [testing.md](../testing.md) says
+more.
 
 {table}
 {broken}"""
