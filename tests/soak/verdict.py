@@ -29,8 +29,8 @@ class Allowance(NamedTuple):
         return max(self.share * before, self.least)
 
 
-# Counts waver with how many happen to be there: about a hundred of them, in three parts.
-WAVERING = 0.15
+# Counts follow how many happen to be there, in a short run by a third: at rest they are compared strictly.
+WAVERING = 0.5
 ALLOWED = {
     "memory": Allowance(0.05, 2 * MIB, None),
     "data": Allowance(0.05, 1 * MIB, None),  # of Redis; a `ref` is known for ten minutes, so they grow for as long
