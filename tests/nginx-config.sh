@@ -11,7 +11,7 @@ compose=(docker compose --file compose.yaml --env-file .env.example)
 
 trap '"${compose[@]}" down --volumes --rmi local > /dev/null 2>&1' EXIT
 "${compose[@]}" build --quiet nginx
-if "${compose[@]}" run --rm --no-deps -T nginx nginx -T > .state/nginx.conf 2> .state/nginx.log; then
+if "${compose[@]}" run --rm --no-deps -T --volume "$PWD/nginx:/check:ro" --env CONFIGURATION=/check nginx nginx -T > .state/nginx.conf 2> .state/nginx.log; then
     echo "check: ok      nginx"
 else
     echo "check: FAILED  nginx: nginx -T"

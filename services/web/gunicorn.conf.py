@@ -14,6 +14,7 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = "/tmp"  # noqa: S108
 from prometheus_client.multiprocess import mark_process_dead
 
 from app.settings import DRAIN_SECONDS, LOGGING
+from services.web import static
 
 bind = "0.0.0.0:8000"
 worker_class = "app.servers.uvicorn.Worker"
@@ -24,6 +25,10 @@ forwarded_allow_ips = "*"  # only nginx reaches this port, and it sets the heade
 graceful_timeout = DRAIN_SECONDS + 20
 keepalive = 5  # seconds; longer than nginx's (nginx/upstreams.conf), for the same reason as in app/servers/uvicorn.py
 logconfig_dict = LOGGING
+
+
+def on_starting(_server: Any) -> None:
+    static.publish()
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -21,7 +21,7 @@ NEEDS: dict[str, list[tuple[str, str, str]]] = {
         ("/etc/nginx/mime.types", "grep -c text/css /etc/nginx/mime.types", "[1-9]"),
         *(
             (f"the tool {tool}", f"command -v {tool}", r"/\S+")
-            for tool in ("awk", "curl", "envsubst", "sed", "sh", "tr")
+            for tool in ("awk", "curl", "envsubst", "readlink", "sed", "sh", "tr")
         ),
     ],
     "REDIS_IMAGE": [

@@ -1,0 +1,28 @@
+#!/bin/sh
+# Loads the configuration that was published last, if it is not the one that is loaded: nginx tests it first,
+# refuses nobody meanwhile, and drops no socket.
+set -eu
+
+loaded() { curl --silent --max-time 2 http://127.0.0.1:8081/configuration || true; }
+
+published=$(basename "$(readlink -f /etc/nginx)")
+if [ "$(loaded)" = "$published" ]; then
+    echo "configuration $published is loaded already"
+    exit
+fi
+cp /run/nginx/environment.conf /run/nginx/environment.conf.loaded
+nginx-environment.sh
+if ! nginx -t -q; then
+    mv /run/nginx/environment.conf.loaded /run/nginx/environment.conf
+    exit 1
+fi
+nginx -s reload
+
+# By its new processes; the old ones have been told to accept nothing more once these are there.
+tries=100
+until [ "$(loaded)" = "$published" ]; do
+    tries=$((tries - 1))
+    [ "$tries" -gt 0 ] || { echo "nginx: expected configuration $published within 10 s, found '$(loaded)'" >&2; exit 1; }
+    sleep 0.1
+done
+echo "configuration $published is loaded"
