@@ -13,6 +13,14 @@ up: ## From a fresh clone to a running, healthy stack
 down: ## Stop the stack; no data is lost
 	@$(COMPOSE) down
 
+.PHONY: deploy
+deploy: ## Replace every web and daphne container by the present build; no client loses a message
+	@deploy/deploy.sh
+
+.PHONY: rollback
+rollback: ## Back to the build before, in the same way; refuses where the database has gone too far
+	@deploy/rollback.sh
+
 .PHONY: scale
 scale: ## Scale the Daphne workers and remember it: make scale N=4
 	@deploy/scale.sh "$(N)"

@@ -15,6 +15,9 @@ from django.http.request import validate_host
 BYTES_PER_CODE_POINT = 12
 ENVELOPE_BYTES = 1024
 
+# Migrations that the build before can live with; services/migrate/marks.py writes it, an older build reads it.
+COMPATIBLE = settings.DATA_DIR / "backward_compatible"
+
 
 @register("app")
 def public_url_is_served(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
@@ -50,14 +53,18 @@ def longest_text_fits_message(app_configs: Any, **kwargs: Any) -> list[CheckMess
 
 @register(Tags.database)
 def migrations_are_known(app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """app.E003: an older version must not serve a newer one's database, of which Django itself would say nothing."""
+    """app.E003: an older version must not serve a newer one's database, of which Django itself would say nothing.
+
+    Unless its migrations were marked as such that the older version can live with.
+    """
     found: list[CheckMessage] = []
     for alias in databases or []:
         try:
             applied = MigrationRecorder(connections[alias]).applied_migrations()
         except OperationalError:
             continue  # nobody answers there; whoever needs it will say why
-        if names := unknown_migrations(applied):
+        compatible = compatible_migrations()
+        if names := [name for name in unknown_migrations(applied) if name not in compatible]:
             found.append(
                 Error(
                     f"the database {alias!r} has migrations that this version does not know: {', '.join(names)}. "
@@ -76,3 +83,7 @@ def unknown_migrations(applied: Iterable[tuple[str, str]]) -> list[str]:
     disk = MigrationLoader(None, ignore_no_migrations=True).disk_migrations
     known = disk.keys() | {replaced for migration in disk.values() for replaced in migration.replaces}
     return sorted(".".join(migration) for migration in {(app, name) for app, name in applied} - known)
+
+
+def compatible_migrations() -> set[str]:
+    return set(COMPATIBLE.read_text().split()) if COMPATIBLE.exists() else set()

@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
 # Everything that can be made and tried without touching what runs; what fails here has replaced nothing.
+#
+#   deploy/prepare.sh [COMMAND]     as its messages begin
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # An attestation carries the time of the build: it would give the same image a new name each time.
 export BUILDX_NO_DEFAULT_ATTESTATIONS=1
+command=${1:-up}
 
 deploy/engine.sh
 deploy/configure.sh
@@ -13,11 +16,13 @@ deploy/base-images.sh
 deploy/check-env.sh
 docker compose build --quiet
 # With this .env, in containers of their own: what cannot start replaces nothing that runs.
-output=$(docker compose run --rm --no-deps -T nginx nginx -t 2>&1) || {
-    printf 'up: expected a configuration that nginx accepts, received:\n%s\nup: nothing was replaced\n' "$output" >&2
-    exit 1
+try() { # try EXPECTED RUN-ARGUMENT…
+    local output
+    output=$(docker compose run --rm --no-deps -T "${@:2}" 2>&1) && return
+    printf '%s: expected %s, received:\n%s\n%s: nothing was replaced\n' "$command" "$1" "$output" "$command" >&2
+    return 1
 }
-output=$(docker compose run --rm --no-deps -T migrate python -c 'import app.routing' 2>&1) || {
-    printf 'up: expected an application that can be imported, received:\n%s\nup: nothing was replaced\n' "$output" >&2
-    exit 1
-}
+try "a configuration that nginx accepts" --volume "$PWD/nginx:/check:ro" --env CONFIGURATION=/check nginx nginx -t
+try "an application that can be imported" migrate python -c 'import app.routing'
+# `migrate` asks the same, but when it does, the containers of before may be gone.
+try "a database of this version or an older one" migrate python manage.py check --database default

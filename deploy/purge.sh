@@ -13,5 +13,6 @@ fi
 # A lost or broken .env must not stand in the way.
 export COMPOSE_PROJECT_NAME PUBLIC_URL=http://unused
 docker compose --file compose.yaml --env-file /dev/null down --volumes --rmi local --remove-orphans
+docker image rm "$COMPOSE_PROJECT_NAME-web:previous" > /dev/null 2>&1 || true
 rm -rf secrets
 echo "purge: project '$COMPOSE_PROJECT_NAME' is gone; make up starts anew"

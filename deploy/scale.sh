@@ -4,6 +4,9 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+# shellcheck source=deploy/lib/lock.sh
+. deploy/lib/lock.sh
+
 number=${1:-}
 [[ $number =~ ^[1-9][0-9]?$ ]] || {
     echo "scale: expected a number of workers from 1 to 99, as in: make scale N=4; received '$number'" >&2
@@ -13,6 +16,8 @@ number=${1:-}
     echo "scale: expected a running stack, found none; start it with: make up" >&2
     exit 1
 }
+lock scale
 deploy/dotenv.sh set DAPHNE_REPLICAS "$number"
 docker compose up --detach --wait --no-deps --no-recreate daphne
+rm -f .state/replacing
 docker compose ps daphne

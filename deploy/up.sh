@@ -4,14 +4,20 @@
 #   deploy/up.sh [BACKUP]     with the name of a file: writes a backup there before anything is replaced
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=deploy/lib/images.sh
+. deploy/lib/images.sh
+# shellcheck source=deploy/lib/lock.sh
+. deploy/lib/lock.sh
+# shellcheck source=deploy/lib/port.sh
+. deploy/lib/port.sh
+
+lock up
+deploy/engine.sh # before anything asks one
+project=$(project_name .)
+before=$(running_image "$project")
 
 # No impact on a running stack yet.
 deploy/prepare.sh
-# `migrate` asks the same, but when it does, the containers of before are gone.
-output=$(docker compose run --rm --no-deps -T migrate python manage.py check --database default 2>&1) || {
-    printf 'up: expected a database of this version or an older one, received:\n%s\nup: nothing was replaced\n' "$output" >&2
-    exit 1
-}
 [ -z "${1:-}" ] || deploy/backup.sh "$1"
 
 # Impact.
@@ -20,4 +26,8 @@ docker compose up --detach --wait --remove-orphans || {
     docker compose ps --all >&2
     exit 1
 }
+# If that has replaced nginx, it has loaded the present configuration.
+docker compose exec -T nginx nginx-reload.sh > /dev/null
+remember "$project" "$before"
+rm -f .state/replacing # as many as .env says, whatever a deployment that was broken off has left
 echo "up: $(deploy/dotenv.sh get PUBLIC_URL)/ is open."

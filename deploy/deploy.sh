@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Replaces every web and daphne container by the present build while clients stay: new ones beside the old,
+# then the old ones leave one at a time. What does not get healthy changes nothing.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=deploy/lib/rolling.sh
+. deploy/lib/rolling.sh
+
+begin deploy
+say "checking and building; what runs is not touched"
+deploy/prepare.sh deploy
+roll
+say "done: the build before can be had back by make rollback"

@@ -1,0 +1,286 @@
+# shellcheck shell=bash
+# Rolling replacement of `web` and `daphne` by the image that their name stands for. Sourced by deploy.sh and
+# rollback.sh: begin, then whatever gives the name another image, then roll.
+#
+# A new container is kept out of nginx's sight until it is healthy: the engine's name server gives an address
+# as soon as its container runs, and one without sockets gets all the next ones.
+
+# shellcheck source=deploy/lib/images.sh
+. deploy/lib/images.sh
+# shellcheck source=deploy/lib/lock.sh
+. deploy/lib/lock.sh
+# shellcheck source=deploy/lib/port.sh
+. deploy/lib/port.sh
+
+HEALTHY_SECONDS=${HEALTHY_SECONDS:-120} # for new containers; compose.yaml's health check may give up sooner
+SEEN_SECONDS=20 # for nginx to pass something to each of them
+
+REPLACING=.state/replacing # how many of each, while old and new serve side by side
+
+command='' project='' before='' before_nginx='' before_redis='' stage=''
+old_web='' old_daphne='' new='' nginx='' # containers' ids
+
+say() { printf '%s: %3d s  %s\n' "$command" "$SECONDS" "$*"; }
+fail() { # fail FOUND EXPECTED MEND
+    printf "$command: found:    %s\n$command: expected: %s\n$command: mend:     %s\n" "$@" >&2
+    exit 1
+}
+
+of() { # of SERVICE [DOCKER-PS-OPTION…]: its containers' ids
+    docker ps --no-trunc --quiet --filter "label=com.docker.compose.project=$project" \
+        --filter "label=com.docker.compose.service=$1" --filter label=com.docker.compose.oneoff=False "${@:2}"
+}
+name_of() { docker inspect --format '{{slice .Name 1}}' "$1"; }
+service_of() { docker inspect --format '{{index .Config.Labels "com.docker.compose.service"}}' "$1"; }
+networks_of() { docker inspect --format '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}' "$1"; }
+
+# ── Beginning and end ──────────────────────────────────────────────────────────────────────────
+
+begin() { # begin COMMAND
+    command=$1
+    lock "$command"
+    deploy/engine.sh
+    project=$(project_name .)
+    before=$(running_image "$project")
+    before_nginx=$(image_id "$project-nginx") || true
+    before_redis=$(image_id "$project-redis") || true
+    if [ -z "$before" ] || [ -z "$(of daphne --filter status=running)" ] || [ -z "$(of nginx --filter status=running)" ]; then
+        fail "no running web, daphne and nginx of project $project" "a running stack" "make up"
+    fi
+    stage=preparing
+    trap leave EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+}
+
+leave() { # however it ends
+    local status=$?
+    trap '' INT TERM
+    set +e
+    if [ "$status" != 0 ]; then
+        case $stage in
+        preparing) restore_names ;;
+        starting) undo ;;
+        replacing) say "broken off: old and new containers serve side by side; make $command again ends it" >&2 ;;
+        esac
+    fi
+    unlock
+    exit "$status"
+}
+
+# Else the next `docker compose up` would start what has failed here.
+restore_names() {
+    docker tag "$before" "$project-web"
+    [ -z "$before_nginx" ] || docker tag "$before_nginx" "$project-nginx"
+    [ -z "$before_redis" ] || docker tag "$before_redis" "$project-redis"
+}
+
+undo() { # nothing has gone to a new container, or what has is drained
+    say "taking back: the new containers leave, the build before keeps serving" >&2
+    find_new
+    # shellcheck disable=SC2086  # one argument each
+    [ -z "$new" ] || { docker stop $new && docker rm --force --volumes $new; } > /dev/null
+    restore_names
+    # nginx's configuration of the build before; its migrations are applied.
+    migrate > /dev/null 2>&1 && docker exec "$nginx" nginx-reload.sh > /dev/null
+    say "nothing was changed for clients" >&2
+}
+
+# ── Steps ──────────────────────────────────────────────────────────────────────────────────────
+
+roll() {
+    local web daphne
+    old_web=$(of web --all)
+    old_daphne=$(of daphne --all)
+    nginx=$(of nginx --filter status=running)
+    web=$(count web 1)
+    daphne=$(count daphne "$(deploy/dotenv.sh get DAPHNE_REPLICAS 2)")
+    # A run that was broken off has left more than there should be.
+    [ ! -s "$REPLACING" ] || read -r web daphne < "$REPLACING"
+    check_memory
+
+    stage=starting
+    say "migrations, and nginx's configuration"
+    migrate || fail "migrate ended with an error, above" "0" "what it names; then make $command"
+
+    say "starting $daphne daphne and $web web beside the old"
+    create "$web" "$daphne"
+    hide
+    # shellcheck disable=SC2086  # one argument each
+    docker start $new > /dev/null
+    wait_until_healthy
+    renew_nginx
+    admit
+    stage=replacing
+    echo "$web $daphne" > "$REPLACING"
+    remember "$project" "$before"
+    # shellcheck disable=SC2086  # one argument each
+    retire $old_daphne
+    # shellcheck disable=SC2086
+    retire $old_web
+    rm "$REPLACING"
+    say "every web and daphne container is new: $(of daphne | wc -l) daphne, $(of web | wc -l) web"
+    leftovers
+}
+
+count() { # count SERVICE LEAST: as many as serve now; those that nginx cannot see were left by a run that was killed
+    local id serving=0
+    for id in $(of "$1" --filter status=running); do
+        if visible "$id"; then serving=$((serving + 1)); fi
+    done
+    echo $((serving > $2 ? serving : $2))
+}
+
+visible() { # visible CONTAINER: does its service's name lead to it where nginx is?
+    local network service
+    service=$(service_of "$1")
+    for network in $(shared "$1"); do
+        [[ " $(aliases "$1" "$network") " != *" $service "* ]] || return 0
+    done
+    return 1
+}
+shared() { # shared CONTAINER: the networks on which nginx is too
+    comm -12 <(networks_of "$1" | tr ' ' '\n' | sed '/^$/d' | sort) <(networks_of "$nginx" | tr ' ' '\n' | sed '/^$/d' | sort)
+}
+aliases() { # aliases CONTAINER NETWORK
+    docker inspect --format "{{with index .NetworkSettings.Networks \"$2\"}}{{range .Aliases}}{{.}} {{end}}{{end}}" "$1"
+}
+
+# For a minute there are twice as many. The kernel counts for the engine's machine, wherever that is.
+check_memory() {
+    local id used=0 free
+    for id in $(of web --filter status=running) $(of daphne --filter status=running); do
+        used=$((used + $(docker exec "$id" sh -c 'cat /sys/fs/cgroup/memory.current || cat /sys/fs/cgroup/memory/memory.usage_in_bytes' 2> /dev/null || echo 0)))
+    done
+    free=$(docker exec "$nginx" awk '$1 == "MemAvailable:" { printf "%d", $2 * 1024 }' /proc/meminfo)
+    [ "${free:-$used}" -ge "$used" ] || fail "$((free / 1048576)) MiB of memory free" \
+        "$((used / 1048576)) MiB, which web and daphne use now: for a minute there are twice as many" "free some; or make scale N=<fewer>"
+}
+
+migrate() {
+    local id status
+    docker compose up --detach --no-deps --force-recreate --no-build migrate > /dev/null 2>&1 || return
+    id=$(of migrate --all)
+    status=$(docker wait "$id")
+    if [ "$status" = 0 ]; then
+        docker logs "$id" 2>&1 | sed -n "s/^ *Applying \(.*\)\.\.\. *OK.*/$command:        applied \1/p"
+    else
+        docker logs --tail 20 "$id" >&2
+    fi
+    return "$status"
+}
+
+create() { # create WEB DAPHNE
+    local output
+    output=$(docker compose up --no-start --no-deps --no-recreate --no-build --scale "web=$(($(wc -w <<< "$old_web") + $1))" \
+        --scale "daphne=$(($(wc -w <<< "$old_daphne") + $2))" web daphne 2>&1) || echo "$output" >&2
+    find_new
+    [ "$(wc -w <<< "$new")" -eq $(($1 + $2)) ] ||
+        fail "$(wc -w <<< "$new") new containers" "$(($1 + $2))" "make doctor; then make $command"
+}
+
+find_new() {
+    new=$({ of web --all && of daphne --all; } | grep -vxF "$old_web
+$old_daphne")
+}
+
+reattach() { # reattach CONTAINER NETWORK ALIAS…
+    local -a options=()
+    local alias
+    for alias in "${@:3}"; do options+=(--alias "$alias"); done
+    docker network disconnect "$2" "$1"
+    docker network connect "${options[@]}" "$2" "$1"
+}
+
+hide() { # they keep their networks, and lose the name that nginx asks for
+    local id network
+    for id in $new; do
+        for network in $(shared "$id"); do reattach "$id" "$network" "$(name_of "$id")"; done
+    done
+}
+
+wait_until_healthy() {
+    local id state end=$((SECONDS + HEALTHY_SECONDS)) healthy
+    while :; do
+        healthy=0
+        for id in $new; do
+            state=$(docker inspect --format '{{.State.Status}} {{.State.Health.Status}} {{.RestartCount}}' "$id")
+            case $state in
+            'running healthy 0') healthy=$((healthy + 1)) ;;
+            'running starting 0') [ "$SECONDS" -lt "$end" ] || unhealthy "$id" "not healthy after $HEALTHY_SECONDS s" ;;
+            *) unhealthy "$id" "${state% *}, restarted ${state##* } times" ;;
+            esac
+        done
+        if [ "$healthy" -eq "$(wc -w <<< "$new")" ]; then break; fi
+        sleep 0.5
+    done
+    say "the new ones are healthy"
+}
+
+unhealthy() { # unhealthy CONTAINER FOUND
+    local name
+    name=$(name_of "$1")
+    say "$name: its health check and its last lines:" >&2
+    docker inspect --format '{{range .State.Health.Log}}{{.Output}}{{end}}' "$1" | sed '/^$/d' | tail -n 3 | sed 's/^/  /' >&2
+    docker logs --tail 15 "$1" 2>&1 | sed 's/^/  /' >&2
+    fail "$name is $2" "a healthy container" "what its log names; then make $command"
+}
+
+# Replaced only when Compose would do so: for another image, or other settings.
+renew_nginx() {
+    local now wanted
+    now=$(docker inspect --format '{{.Image}} {{index .Config.Labels "com.docker.compose.config-hash"}}' "$nginx")
+    wanted="$(image_id "$project-nginx") $(docker compose config --hash nginx | awk '{ print $2 }')"
+    if [ "$now" = "$wanted" ]; then
+        say "nginx: $(docker exec "$nginx" nginx-reload.sh)"
+    else
+        say "nginx: another base image or other settings: it is replaced itself, and every client resumes"
+        docker compose up --detach --no-deps --no-build --wait nginx > /dev/null 2>&1 ||
+            fail "an nginx that does not get healthy" "a healthy one" "make logs S=nginx; then make up"
+        nginx=$(of nginx --filter status=running)
+        before_nginx=''
+    fi
+}
+
+admit() { # and wait until nginx has passed something to each
+    local id network service address waiting='' end=$((SECONDS + SEEN_SECONDS))
+    for id in $new; do
+        service=$(service_of "$id")
+        for network in $(shared "$id"); do
+            reattach "$id" "$network" "$service" "$(name_of "$id")"
+            address=$(docker inspect --format "{{(index .NetworkSettings.Networks \"$network\").IPAddress}}" "$id")
+            waiting="$waiting $service/$address:8000"
+        done
+    done
+    for address in $waiting; do
+        service=${address%%/*}
+        until [ "$service/$(answering "$service")" = "$address" ]; do
+            [ "$SECONDS" -lt "$end" ] || fail "nginx passes nothing to $address" "its share" "make logs S=nginx; then make $command"
+        done
+    done
+    say "nginx passes requests to the new ones"
+}
+
+answering() { # answering SERVICE: the address that nginx has just had an answer from
+    docker exec "$nginx" curl --silent --max-time 2 --output /dev/null --dump-header - "http://127.0.0.1:8081/worker/$1" |
+        tr -d '\r' | awk 'tolower($1) == "x-worker:" { print $NF }' || true
+}
+
+retire() { # retire CONTAINER…: one at a time, each as slowly as its clients need
+    local id name begun number=0
+    for id; do
+        number=$((number + 1))
+        name=$(name_of "$id")
+        begun=$SECONDS
+        docker stop "$id" > /dev/null
+        docker rm --volumes "$id" > /dev/null
+        say "$name has left ($number of $#), in $((SECONDS - begun)) s"
+    done
+}
+
+leftovers() { # what is not this command's, and what `docker compose up` would replace nevertheless
+    local now wanted
+    now=$(docker inspect --format '{{.Image}} {{index .Config.Labels "com.docker.compose.config-hash"}}' "$(of redis | head -n 1)" 2> /dev/null) || return 0
+    wanted="$(image_id "$project-redis") $(docker compose config --hash redis | awk '{ print $2 }')"
+    [ "$now" = "$wanted" ] || say "redis is left alone, and not as the present build and .env have it: make up replaces it"
+}
