@@ -1,6 +1,6 @@
 """`make deploy` and `make rollback` under load: what clients in rooms and visitors of pages notice, which is nothing.
 
-Larger: `tests/image.sh env DEPLOY_CLIENTS=2000 DEPLOY_ROOMS=100 DEPLOY_RATE=100 DEPLOY_WITHOUT_SOCKET=1 pytest tests/stack/test_deploy.py -s`.
+Under the load that it is made for: docs/testing.md.
 """
 
 import asyncio
