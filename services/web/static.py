@@ -7,6 +7,7 @@ a build adds only what it changed.
 import filecmp
 import shutil
 from pathlib import Path
+from socket import gethostname
 
 SOURCE = Path("static")
 PUBLISHED = Path("published/static")
@@ -18,7 +19,7 @@ def publish(source: Path = SOURCE, published: Path = PUBLISHED) -> None:
         if not file.is_file() or (target.exists() and filecmp.cmp(file, target, shallow=False)):
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        # Whole or not at all, whatever happens meanwhile.
-        scratch = target.with_name(f".{target.name}")
+        # Whole or not at all, whatever happens meanwhile; another container may be at the same.
+        scratch = target.with_name(f".{target.name}.{gethostname()}")
         shutil.copyfile(file, scratch)
         scratch.replace(target)

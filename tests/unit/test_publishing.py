@@ -59,3 +59,19 @@ def test_a_file_is_left_alone_that_is_there_already(source: Path, published: Pat
     before = (published / "nginx.conf").stat().st_ino
     static.publish(source, published)
     assert (published / "nginx.conf").stat().st_ino == before
+
+
+def test_containers_that_start_together_publish_the_same_files(
+    source: Path, published: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names, copy = iter(["first", "second"]), static.shutil.copyfile
+
+    def interrupted(file: Path, scratch: Path) -> None:
+        copy(file, scratch)
+        monkeypatch.setattr(static.shutil, "copyfile", copy)
+        static.publish(source, published)
+
+    monkeypatch.setattr(static, "gethostname", lambda: next(names, "second"))
+    monkeypatch.setattr(static.shutil, "copyfile", interrupted)
+    static.publish(source, published)
+    assert {path.name for path in published.rglob("*")} == {"nginx.conf", "snippets", "one.conf"}
