@@ -11,7 +11,7 @@ up: ## From a fresh clone to a running, healthy stack
 
 .PHONY: down
 down: ## Stop the stack; no data is lost
-	@$(COMPOSE) down
+	@$(COMPOSE) down && rm -f .state/replacing
 
 .PHONY: deploy
 deploy: ## Replace every web and daphne container by the present build; no client loses a message

@@ -7,8 +7,18 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # An attestation carries the time of the build: it would give the same image a new name each time.
 export BUILDX_NO_DEFAULT_ATTESTATIONS=1
 command=${1:-up}
+# shellcheck source=deploy/lib/images.sh
+. deploy/lib/images.sh
 
 deploy/engine.sh
+project=$(deploy/dotenv.sh get COMPOSE_PROJECT_NAME channels)
+named=$(for name in web nginx redis; do ! id=$(image_id "$project-$name") || echo "$id $project-$name"; done)
+put_back() { # else the next `docker compose up` would start what has failed here
+    local status=$? id name
+    [ "$status" = 0 ] || [ -z "$named" ] || while read -r id name; do docker tag "$id" "$name" || true; done <<< "$named"
+}
+trap put_back EXIT
+trap 'exit 130' INT TERM HUP PIPE
 deploy/configure.sh
 deploy/build-settings.sh
 deploy/preflight.sh

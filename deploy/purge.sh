@@ -14,5 +14,7 @@ fi
 export COMPOSE_PROJECT_NAME PUBLIC_URL=http://unused
 docker compose --file compose.yaml --env-file /dev/null down --volumes --rmi local --remove-orphans
 docker image rm "$COMPOSE_PROJECT_NAME-web:previous" > /dev/null 2>&1 || true
-rm -rf secrets
+# Each build has left the one before without a name.
+docker image prune --force --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" > /dev/null
+rm -rf secrets .state/replacing .state/ca-bundle.pem .state/pip.conf # the last may hold a mirror's password
 echo "purge: project '$COMPOSE_PROJECT_NAME' is gone; make up starts anew"

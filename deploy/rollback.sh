@@ -21,7 +21,11 @@ understood() {
 begin rollback
 previous=$(image_id "$project-web:previous") ||
     fail "no image $project-web:previous" "the build that ran before this one" "make deploy   of older sources"
-[ "$previous" != "$before" ] || fail "the build before, running" "another one" "make deploy"
+case $halfway in
+deploy) ;; # undone, also where the build before still serves in part, or alone
+rollback) previous=$named ;; # goes on to where it was going
+*) [ "$previous" != "$named" ] || fail "the build before, running" "another one" "make deploy" ;;
+esac
 docker tag "$previous" "$project-web"
 understood
 roll

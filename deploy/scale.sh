@@ -19,5 +19,6 @@ number=${1:-}
 lock scale
 deploy/dotenv.sh set DAPHNE_REPLICAS "$number"
 docker compose up --detach --wait --no-deps --no-recreate daphne
-rm -f .state/replacing
+# A deployment that was broken off wrote down how many of each there should be: the others are still too many.
+[ ! -s .state/replacing ] || { read -r web _ rest < .state/replacing && echo "$web $number $rest" > .state/replacing; }
 docker compose ps daphne

@@ -14,13 +14,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 lock up
 deploy/engine.sh # before anything asks one
 project=$(project_name .)
-before=$(running_image "$project")
+before=$(served_image "$project")
 
 # No impact on a running stack yet.
 deploy/prepare.sh
 [ -z "${1:-}" ] || deploy/backup.sh "$1"
 
 # Impact.
+remember "$project" "$before" # first: if what comes is no good, it is wanted
 docker compose up --detach --wait --remove-orphans || {
     echo "up: expected every service to be healthy; the ones below are not, their logs say why: make logs S=<service>" >&2
     docker compose ps --all >&2
@@ -28,6 +29,5 @@ docker compose up --detach --wait --remove-orphans || {
 }
 # If that has replaced nginx, it has loaded the present configuration.
 docker compose exec -T nginx nginx-reload.sh > /dev/null
-remember "$project" "$before"
 rm -f .state/replacing # as many as .env says, whatever a deployment that was broken off has left
 echo "up: $(deploy/dotenv.sh get PUBLIC_URL)/ is open."

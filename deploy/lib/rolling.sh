@@ -12,19 +12,21 @@
 # shellcheck source=deploy/lib/port.sh
 . deploy/lib/port.sh
 
-HEALTHY_SECONDS=${HEALTHY_SECONDS:-120} # for new containers; compose.yaml's health check may give up sooner
+HEALTHY_SECONDS=${HEALTHY_SECONDS:-120} # for new containers, whatever compose.yaml's health check says meanwhile
 SEEN_SECONDS=20 # for nginx to pass something to each of them
 
-REPLACING=.state/replacing # how many of each, while old and new serve side by side
+FORGOTTEN_SECONDS=2 # nginx asks for names once a second (nginx/templates/environment.conf.template)
 
-command='' project='' before='' before_nginx='' before_redis='' stage=''
-old_web='' old_daphne='' new='' nginx='' # containers' ids
+# While old and new serve side by side: how many of each there should be, and the command that was at it.
+REPLACING=.state/replacing
+
+command='' project='' stage=''
+before='' named='' before_nginx='' before_redis='' # images: what serves, and what the names stand for
+halfway='' # the command that was broken off while it replaced
+old_web='' old_daphne='' new='' nginx='' renewed='' # containers' ids
 
 say() { printf '%s: %3d s  %s\n' "$command" "$SECONDS" "$*"; }
-fail() { # fail FOUND EXPECTED MEND
-    printf "$command: found:    %s\n$command: expected: %s\n$command: mend:     %s\n" "$@" >&2
-    exit 1
-}
+fail() { refuse "$command" "$@"; } # fail FOUND EXPECTED MEND
 
 of() { # of SERVICE [DOCKER-PS-OPTION…]: its containers' ids
     docker ps --no-trunc --quiet --filter "label=com.docker.compose.project=$project" \
@@ -41,21 +43,30 @@ begin() { # begin COMMAND
     lock "$command"
     deploy/engine.sh
     project=$(project_name .)
-    before=$(running_image "$project")
+    named=$(running_image "$project")
+    before=$(served_image "$project")
     before_nginx=$(image_id "$project-nginx") || true
     before_redis=$(image_id "$project-redis") || true
-    if [ -z "$before" ] || [ -z "$(of daphne --filter status=running)" ] || [ -z "$(of nginx --filter status=running)" ]; then
+    if [ -z "$named" ] || [ -z "$(of daphne --filter status=running)" ] || [ -z "$(of nginx --filter status=running)" ]; then
         fail "no running web, daphne and nginx of project $project" "a running stack" "make up"
+    fi
+    if [ -s "$REPLACING" ]; then
+        # shellcheck disable=SC2034  # rollback.sh asks
+        read -r _ _ halfway < "$REPLACING"
+        named=$(image_id "$project-web") || fail "no image $project-web" "the one that was begun with" "make up"
     fi
     stage=preparing
     trap leave EXIT
+    # Without a trap bash takes a lost terminal for success.
+    trap 'exit 129' HUP
     trap 'exit 130' INT
+    trap 'exit 141' PIPE
     trap 'exit 143' TERM
 }
 
 leave() { # however it ends
     local status=$?
-    trap '' INT TERM
+    trap '' HUP INT PIPE TERM
     set +e
     if [ "$status" != 0 ]; then
         case $stage in
@@ -70,7 +81,7 @@ leave() { # however it ends
 
 # Else the next `docker compose up` would start what has failed here.
 restore_names() {
-    docker tag "$before" "$project-web"
+    docker tag "$named" "$project-web"
     [ -z "$before_nginx" ] || docker tag "$before_nginx" "$project-nginx"
     [ -z "$before_redis" ] || docker tag "$before_redis" "$project-redis"
 }
@@ -79,11 +90,26 @@ undo() { # nothing has gone to a new container, or what has is drained
     say "taking back: the new containers leave, the build before keeps serving" >&2
     find_new
     # shellcheck disable=SC2086  # one argument each
-    [ -z "$new" ] || { docker stop $new && docker rm --force --volumes $new; } > /dev/null
+    [ -z "$new" ] || { docker stop $new; docker rm --force --volumes $new; } > /dev/null
     restore_names
-    # nginx's configuration of the build before; its migrations are applied.
-    migrate > /dev/null 2>&1 && docker exec "$nginx" nginx-reload.sh > /dev/null
-    say "nothing was changed for clients" >&2
+    # nginx's configuration of the build before, and not by all of `migrate`: it may refuse the new migrations.
+    docker compose run --rm --no-deps -T migrate flock --timeout 60 data/migrate.lock python services/migrate/publish.py > /dev/null 2>&1
+    take_nginx_back
+    migrate > /dev/null 2>&1 ||
+        say "the build before refuses the migrations of this one, as soon as it starts anew: make $command   of a build that knows them" >&2
+}
+
+take_nginx_back() {
+    if [ -z "$renewed" ]; then
+        docker exec "$nginx" nginx-reload.sh > /dev/null
+        say "nothing was changed for clients" >&2
+    # A healthy one stays, and Compose leaves it alone.
+    elif docker compose up --detach --wait --no-deps --no-build nginx > /dev/null 2>&1; then
+        docker exec "$(of nginx)" nginx-reload.sh > /dev/null
+        say "nginx was replaced, and clients resume; nothing else was changed for them" >&2
+    else
+        say "nginx was replaced, and does not get healthy with this .env and the image of before: make logs S=nginx" >&2
+    fi
 }
 
 # ── Steps ──────────────────────────────────────────────────────────────────────────────────────
@@ -96,7 +122,7 @@ roll() {
     web=$(count web 1)
     daphne=$(count daphne "$(deploy/dotenv.sh get DAPHNE_REPLICAS 2)")
     # A run that was broken off has left more than there should be.
-    [ ! -s "$REPLACING" ] || read -r web daphne < "$REPLACING"
+    [ ! -s "$REPLACING" ] || read -r web daphne _ < "$REPLACING"
     check_memory
 
     stage=starting
@@ -112,8 +138,8 @@ roll() {
     renew_nginx
     admit
     stage=replacing
-    echo "$web $daphne" > "$REPLACING"
-    remember "$project" "$before"
+    echo "$web $daphne $command" > "$REPLACING"
+    remember "$project" "$before" "$named"
     # shellcheck disable=SC2086  # one argument each
     retire $old_daphne
     # shellcheck disable=SC2086
@@ -181,7 +207,7 @@ create() { # create WEB DAPHNE
 
 find_new() {
     new=$({ of web --all && of daphne --all; } | grep -vxF "$old_web
-$old_daphne")
+$old_daphne") || true # none
 }
 
 reattach() { # reattach CONTAINER NETWORK ALIAS…
@@ -207,7 +233,7 @@ wait_until_healthy() {
             state=$(docker inspect --format '{{.State.Status}} {{.State.Health.Status}} {{.RestartCount}}' "$id")
             case $state in
             'running healthy 0') healthy=$((healthy + 1)) ;;
-            'running starting 0') [ "$SECONDS" -lt "$end" ] || unhealthy "$id" "not healthy after $HEALTHY_SECONDS s" ;;
+            'running '*' 0') [ "$SECONDS" -lt "$end" ] || unhealthy "$id" "not healthy after $HEALTHY_SECONDS s" ;;
             *) unhealthy "$id" "${state% *}, restarted ${state##* } times" ;;
             esac
         done
@@ -228,13 +254,16 @@ unhealthy() { # unhealthy CONTAINER FOUND
 
 # Replaced only when Compose would do so: for another image, or other settings.
 renew_nginx() {
-    local now wanted
+    local now wanted said
     now=$(docker inspect --format '{{.Image}} {{index .Config.Labels "com.docker.compose.config-hash"}}' "$nginx")
     wanted="$(image_id "$project-nginx") $(docker compose config --hash nginx | awk '{ print $2 }')"
     if [ "$now" = "$wanted" ]; then
-        say "nginx: $(docker exec "$nginx" nginx-reload.sh)"
+        said=$(docker exec "$nginx" nginx-reload.sh) ||
+            fail "an nginx that does not load the configuration of this build, above" "it loaded" "make logs S=nginx; then make $command"
+        say "nginx: $said"
     else
         say "nginx: another base image or other settings: it is replaced itself, and every client resumes"
+        renewed=yes
         docker compose up --detach --no-deps --no-build --wait nginx > /dev/null 2>&1 ||
             fail "an nginx that does not get healthy" "a healthy one" "make logs S=nginx; then make up"
         nginx=$(of nginx --filter status=running)
@@ -271,10 +300,14 @@ retire() { # retire CONTAINER…: one at a time, each as slowly as its clients n
     for id; do
         number=$((number + 1))
         name=$(name_of "$id")
+        say "$name drains ($number of $#)"
         begun=$SECONDS
         docker stop "$id" > /dev/null
         docker rm --volumes "$id" > /dev/null
-        say "$name has left ($number of $#), in $((SECONDS - begun)) s"
+        say "$name has left, in $((SECONDS - begun)) s"
+        # Until then nginx tries its address, where nobody refuses any more: proxy_connect_timeout for each client of
+        # the next one.
+        [ "$number" = $# ] || sleep "$FORGOTTEN_SECONDS"
     done
 }
 
