@@ -6,7 +6,7 @@ from collections import defaultdict
 from math import inf
 from typing import TYPE_CHECKING
 
-from tests.chat.record import Message, Record
+from tests.chat.record import Message, Reconnect, Record, Welcome
 from tests.chat.verdict import Quantiles, quantiles
 
 if TYPE_CHECKING:
@@ -33,6 +33,19 @@ def from_the_lost_socket(records: Iterable[Record], begun: float) -> Quantiles:
     """From each socket lost since, until its client had all up to the offset that the next welcome told."""
     lost = [reconnect for record in records for reconnect in record.reconnects if reconnect.cut >= begun]
     return quantiles((reconnect.caught_up or inf) - reconnect.cut for reconnect in lost)
+
+
+def by_worker(records: Iterable[Record]) -> dict[str, float]:
+    """For each worker that lost sockets, from the first of them until all their clients had caught up."""
+    lost: defaultdict[str, list[Reconnect]] = defaultdict(list)
+    for record in records:
+        welcomes = (entry for entry in record.entries if isinstance(entry, Welcome) and entry.opening)
+        for welcome, reconnect in zip(welcomes, record.reconnects, strict=False):  # the last socket may be open
+            lost[welcome.worker].append(reconnect)
+    return {
+        worker: max(again.caught_up or inf for again in found) - min(again.cut for again in found)
+        for worker, found in lost.items()
+    }
 
 
 def first_acknowledged(records: Sequence[Record], since: float) -> tuple[str, int] | None:

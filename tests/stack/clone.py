@@ -128,7 +128,8 @@ class Clone:
             "containers": docker("ps", "--all", "--quiet", label).split(),
             "volumes": docker("volume", "ls", "--quiet", label).split(),
             "networks": docker("network", "ls", "--quiet", label).split(),
-            "images": docker("image", "ls", "--quiet", f"--filter=reference={self.project}-*").split(),
+            "images": docker("image", "ls", "--quiet", f"--filter=reference={self.project}-*").split()
+            + docker("image", "ls", "--quiet", label).split(),  # those that lost their name too
         }
         return {kind: names for kind, names in found.items() if names}
 

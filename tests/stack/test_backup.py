@@ -12,7 +12,7 @@ import pytest
 from deploy.backup import archive
 from tests.chat.client import ChatClient
 from tests.chat.record import Welcome
-from tests.stack.clone import SERVICES, Clone
+from tests.stack.clone import SERVICES, Clone, docker
 from tests.stack.wire import request
 
 USERS = "from django.contrib.auth.models import User; "
@@ -61,8 +61,8 @@ def backups(clone: Clone) -> set[Path]:
 
 
 async def test_all_is_back_and_every_room_begins_an_epoch(neighbour: Clone):
-    """On a running stack from a backup of an older schema, which is migrated again; then, after a wipe, from the
-    backup that the first restore made of what it replaced."""
+    """On a running stack, one worker of which is paused, from a backup of an older schema, which is migrated again;
+    then, after a wipe, from the backup that the first restore made of what it replaced."""
     room, client = f"backup-{uuid4().hex[:8]}", uuid4().hex
     async with chat(neighbour, room, client) as member:
         await member.send("before", ref="first")
@@ -73,6 +73,7 @@ async def test_all_is_back_and_every_room_begins_an_epoch(neighbour: Clone):
         user = add_user(neighbour)
         await member.send("after")
         present = backups(neighbour)
+        docker("pause", neighbour.containers("daphne")[0]["Id"])  # it would go on in the old epoch
         neighbour.make("restore", f"F={older}", YES="1")
         await member.wait_for(lambda client: client.connected and client.epoch != epoch, 30)
         assert member.offset == 1

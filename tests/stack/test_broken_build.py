@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.stack.clone import Clone
+from tests.stack.clone import Clone, docker
 from tests.stack.wire import request
 
 
@@ -15,6 +15,8 @@ from tests.stack.wire import request
 )
 def test_a_mistake_is_named_and_the_stack_goes_on(neighbour: Clone, path: str, mistake: str, named: str) -> None:
     before = {container["Id"] for service in ("web", "daphne", "nginx") for container in neighbour.containers(service)}
+    names = [f"{neighbour.project}-{name}" for name in ("web", "nginx", "redis")]
+    images = docker("image", "inspect", "--format", "{{.Id}}", *names)
     file = neighbour.path / path
     good = file.read_text()
     file.write_text(good + mistake)
@@ -28,4 +30,4 @@ def test_a_mistake_is_named_and_the_stack_goes_on(neighbour: Clone, path: str, m
     after = {container["Id"] for service in ("web", "daphne", "nginx") for container in neighbour.containers(service)}
     assert after == before
     assert request(neighbour, "/").status == 200
-    neighbour.compose("build", "--quiet")  # the good one again, for the tests that follow
+    assert docker("image", "inspect", "--format", "{{.Id}}", *names) == images, "else `docker compose up` starts it"

@@ -1,6 +1,6 @@
-"""`make deploy` and `make rollback` under load: what clients in rooms and visitors of pages notice, which is nothing.
+"""`make deploy` and `make rollback`: what clients in rooms and visitors of pages notice, which is nothing.
 
-Under the load that it is made for: docs/testing.md.
+Under more load: `make test-chaos S=deploy`.
 """
 
 import asyncio
@@ -10,34 +10,28 @@ import re
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager
 from http.client import HTTPConnection
 from uuid import uuid4
 
 import pytest
 
-from tests.chat.crowd import Crowd, each
-from tests.chat.verdict import quantiles
-from tests.stack.clone import Clone
+from tests.chat.crowd import Crowd
+from tests.stack.clone import Clone, docker
 from tests.stack.pages import visited
 from tests.stack.waiting import wait_until
 from tests.stack.wire import join, receive, request
 
-CLIENTS = int(os.environ.get("DEPLOY_CLIENTS", "240"))
-ROOMS = int(os.environ.get("DEPLOY_ROOMS", "12"))
-RATE = float(os.environ.get("DEPLOY_RATE", "24"))  # messages a second, of all rooms together
+CLIENTS, SENDERS, RATE = 40, 4, 8.0  # messages a second, of all senders together
 GRACE = 30.0  # for all to catch up at the end
-# p99; up to 0.5 s are the client's own jitter. A machine that does nothing else keeps DEPLOY_WITHOUT_SOCKET=1.
-WITHOUT_SOCKET = float(os.environ.get("DEPLOY_WITHOUT_SOCKET", "3"))
 BESIDE = 240.0  # seconds until there are new containers, on a machine that builds other things too
 
 MIGRATION = """
 from django.db import migrations
 
 class Migration(migrations.Migration):
-    backward_compatible = True
-    dependencies = []
+    backward_compatible = {marked}
+    dependencies = {dependencies}
     operations = [migrations.RunPython(migrations.RunPython.noop, migrations.RunPython.noop)]
 """
 NEVER_READY = """
@@ -47,22 +41,38 @@ async def never() -> None:
 
 DEPENDENCIES["never"] = never
 """
-
-
-@pytest.fixture(scope="module")
-def clone(fresh_clone: Callable[[], Clone]) -> Clone:
-    clone = fresh_clone()
-    clone.make("up")
-    return clone
+RECORDER = "from django.db.migrations.recorder import MigrationRecorder as R; from django.db import connection as c; "
 
 
 def ids(clone: Clone, *services: str) -> set[str]:
     return {container["Id"] for service in services for container in clone.containers(service)}
 
 
+def images(clone: Clone) -> dict[str, str]:
+    """What the names stand for that Compose would start."""
+    names = [f"{clone.project}-{name}" for name in ("web", "nginx", "redis")]
+    return {name: docker("image", "inspect", "--format", "{{.Id}}", name) for name in names}
+
+
+def migration(clone: Clone, name: str, *, marked: bool, after: str = "") -> None:
+    dependencies = [("mychannels", after)] if after else []
+    text = MIGRATION.format(marked=marked, dependencies=dependencies)
+    (clone.path / f"MyChannels/migrations/{name}.py").write_text(text)
+
+
+def record(clone: Clone, change: str) -> None:
+    clone.make("manage", f"C=shell -c '{RECORDER}R(c).{change}'")
+
+
 def stylesheet(clone: Clone) -> str:
     (path,) = re.findall(r'href="(/static/MyChannels/page\.[0-9a-f]{12}\.css)"', request(clone, "/").body.decode())
     return str(path)
+
+
+def configurations(clone: Clone) -> set[str]:
+    """nginx's: the one that is loaded, and the one that it would start with."""
+    ask = "curl --silent http://127.0.0.1:8081/configuration; echo; readlink /srv/nginx/current"
+    return set(clone.compose("exec", "-T", "nginx", "sh", "-c", ask).stdout.split())
 
 
 def nothing_to_do(clone: Clone) -> None:
@@ -71,142 +81,40 @@ def nothing_to_do(clone: Clone) -> None:
     clone.compose("up", "--detach", "--wait")
     assert ids(clone, "redis", "web", "daphne", "nginx", "migrate") == before
     report = json.loads(clone.run("deploy/doctor.sh", "--json").stdout)
-    assert [finding for finding in report["findings"] if finding["level"] != "ok"] == []
-
-
-@dataclass
-class Noticed:
-    """By clients and visitors."""
-
-    faults: list[dict[str, int]] = field(default_factory=list)
-    told_gaps: int = 0
-    logged: int = 0
-    reconnects: int = 0
-    without_socket: list[float] = field(default_factory=list)
-    posts: int = 0
-    failed_requests: list[str] = field(default_factory=list)
-
-    @property
-    def nothing_but_moving(self) -> bool:
-        return not any(self.faults) and not self.told_gaps and not self.failed_requests
+    assert [finding for finding in report["findings"] if finding["level"] == "error"] == []
 
 
 @asynccontextmanager
-async def under_load(clone: Clone) -> AsyncIterator[Noticed]:
-    """What was noticed is known afterwards."""
-    noticed, enough = Noticed(), asyncio.Event()
-    names = [f"deploy-{uuid4().hex[:8]}" for _ in range(ROOMS)]
-    crowds = [
-        Crowd(f"ws://{clone.host}/ws/chat/{name}/", CLIENTS // ROOMS, cap=4.0, host="127.0.0.1") for name in names
-    ]
-    async with AsyncExitStack() as entered:
-        for crowd in crowds:
-            await entered.enter_async_context(crowd)
+async def unnoticed(clone: Clone) -> AsyncIterator[Crowd]:
+    """Clients talk and visitors read all the while; none of them has lost anything."""
+    enough = asyncio.Event()
+    crowd = Crowd(f"ws://{clone.host}/ws/chat/deploy-{uuid4().hex[:8]}/", CLIENTS, host="127.0.0.1", cap=4.0)
+    async with crowd:
         with visited(clone) as visits:
-            talking = asyncio.create_task(each(crowd.talk(2, RATE / ROOMS, 600, enough=enough) for crowd in crowds))
+            talking = asyncio.create_task(crowd.talk(SENDERS, RATE, 600, enough=enough))
             try:
-                yield noticed
+                yield crowd
             finally:
                 enough.set()
                 await talking
-        await each(crowd.catch_up(GRACE) for crowd in crowds)
-    verdicts = [crowd.verdict() for crowd in crowds]
-    reconnects = [again for crowd in crowds for member in crowd.members for again in member.record.reconnects]
-    noticed.faults = [verdict.faults for verdict in verdicts]
-    noticed.told_gaps = sum(verdict.told_gaps for verdict in verdicts)
-    noticed.logged = sum(verdict.logged for verdict in verdicts)
-    noticed.reconnects = len(reconnects)
-    noticed.without_socket = [again.welcome - again.cut for again in reconnects if again.welcome]
-    noticed.posts, noticed.failed_requests = visits.posts, visits.failed
-    print(
-        f"\n{noticed.logged} messages, {noticed.reconnects} reconnects; {visits.answered} requests, {visits.posts} POST"
-    )
-    late = [again for again in reconnects if not again.welcome or again.welcome - again.cut > 1]
-    print(f"late: {len(late)}, in attempts {sorted(again.attempts for again in late)}")
-    print(f"without a socket: {quantiles(noticed.without_socket)}\nfaults: {noticed.faults} {visits.failed}")
-    for verdict in verdicts:
-        print(*verdict.examples, sep="\n", end="")
+        await crowd.catch_up(GRACE)
+    verdict = crowd.verdict()
+    print(f"{verdict}\n{visits.answered} requests, {visits.posts} of them POST")
+    assert verdict.faults == {}
+    assert verdict.told_gaps == 0
+    assert verdict.acknowledged > 0
+    assert visits.posts > 0
+    assert visits.failed == []
 
 
-async def test_a_new_build_arrives_and_goes_again_and_nobody_loses_a_message(clone: Clone):
-    """With a migration, a stylesheet, and nginx's configuration; nginx itself goes on."""
-    style, snippet = clone.path / "MyChannels/static/MyChannels/page.css", clone.path / "nginx/snippets/request_id.conf"
-    migrations = clone.path / "MyChannels/migrations"
-    first, nginx, redis = ids(clone, "web", "daphne"), clone.containers("nginx")[0], ids(clone, "redis")
-    old_style = stylesheet(clone)
-
-    style.write_text(style.read_text() + "\n.deployed { color: red; }\n")
-    snippet.write_text(snippet.read_text() + 'add_header X-Build "second" always;\n')
-    migrations.mkdir()
-    (migrations / "__init__.py").touch()
-    (migrations / "0001_marked.py").write_text(MIGRATION)
-
-    async with under_load(clone) as noticed:
-        said = await asyncio.to_thread(clone.make, "deploy")
-        second = ids(clone, "web", "daphne")
-        new_style = stylesheet(clone)
-        answer = request(clone, "/")
-        styles = [request(clone, path).status for path in (old_style, new_style)]
-
-        back = await asyncio.to_thread(clone.make, "rollback")
-        third = ids(clone, "web", "daphne")
-
-    print(said.stdout, back.stdout)
-    assert noticed.nothing_but_moving
-    assert noticed.logged > 0
-    assert noticed.posts > 0
-    assert noticed.reconnects >= 2 * CLIENTS
-    assert quantiles(noticed.without_socket).p99 <= WITHOUT_SOCKET
-
-    assert "applied mychannels.0001_marked" in said.stdout
-    assert answer.headers["X-Build"] == "second"
-    assert new_style != old_style
-    assert styles == [200, 200]
-    assert len(first) == len(second) == len(third) == 3
-    assert not first & second
-    assert not second & third
-    assert stylesheet(clone) == old_style
-    assert "X-Build" not in request(clone, "/").headers
-    now = clone.containers("nginx")[0]
-    assert (now["Id"], now["State"]["StartedAt"]) == (nginx["Id"], nginx["State"]["StartedAt"])
-    assert ids(clone, "redis") == redis
-    clone.make("verify")
-    nothing_to_do(clone)
+def moves(crowd: Crowd) -> int:
+    return sum(len(member.record.reconnects) for member in crowd.members)
 
 
-async def test_a_build_that_never_gets_ready_changes_nothing_for_anybody(clone: Clone):
-    """Not one socket is lost, and nothing reaches the new containers; meanwhile nobody else changes the stack."""
-    health = clone.path / "app/health.py"
-    good, before = health.read_text(), ids(clone, "web", "daphne", "nginx")
-    health.write_text(good + NEVER_READY)
-    try:
-        async with under_load(clone) as noticed:
-            deploying = asyncio.create_task(asyncio.to_thread(clone.make, "deploy", check=False, HEALTHY_SECONDS="25"))
-            beside = lambda: len(ids(clone, "daphne")) == 4  # noqa: E731
-            try:
-                await asyncio.to_thread(wait_until, beside, BESIDE, "new workers beside the old")
-                scaled = await asyncio.to_thread(clone.make, "scale", "N=3", check=False)
-            finally:
-                done = await deploying
-    finally:
-        health.write_text(good)
-    print(done.stdout, done.stderr)
-    assert noticed.nothing_but_moving
-    assert noticed.reconnects == 0
-    assert noticed.posts > 0
-    assert done.returncode
-    assert "this build is never ready" in done.stderr
-    assert "nothing was changed for clients" in done.stderr
-    assert scaled.returncode
-    assert "make deploy at work" in scaled.stderr
-    assert ids(clone, "web", "daphne", "nginx") == before
-    nothing_to_do(clone)
-
-
-def test_broken_off_by_hand_it_takes_back_what_it_began(clone: Clone):
-    before = ids(clone, "web", "daphne", "nginx")
-    deploying = subprocess.Popen(
-        ("make", "deploy"),
+def broken_off(clone: Clone, target: str, at: str, number: signal.Signals) -> str:
+    """All that it says; the signal comes as from a terminal, when it says so."""
+    with subprocess.Popen(
+        ("make", target),
         cwd=clone.path,
         env=clone.environment,
         stdin=subprocess.DEVNULL,
@@ -214,26 +122,123 @@ def test_broken_off_by_hand_it_takes_back_what_it_began(clone: Clone):
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-    )
-    wait_until(lambda: len(ids(clone, "daphne")) == 4, BESIDE, "new workers beside the old", every=0.1)
-    os.killpg(deploying.pid, signal.SIGINT)
-    said, _ = deploying.communicate(timeout=60)
-    assert "nothing was changed for clients" in said
-    assert ids(clone, "web", "daphne", "nginx") == before
+    ) as process:
+        assert process.stdout
+        said = ""
+        for line in process.stdout:
+            said += line
+            if at in line:
+                os.killpg(process.pid, number)
+    assert process.returncode
+    return said
+
+
+@pytest.fixture(scope="module")
+def clone(fresh_clone: Callable[[], Clone]) -> Clone:
+    """One web and one Daphne, which is soon drained."""
+    clone = fresh_clone()
+    clone.run("deploy/configure.sh")
+    clone.set(DAPHNE_REPLICAS="1", DRAIN_SECONDS="2")
+    clone.make("up")
+    return clone
+
+
+@pytest.fixture(scope="module")
+def second_build(clone: Clone) -> None:
+    """The sources have a stylesheet, nginx's configuration and a migration that the running build has not."""
+    style, snippet = clone.path / "MyChannels/static/MyChannels/page.css", clone.path / "nginx/snippets/request_id.conf"
+    style.write_text(style.read_text() + "\n.deployed { color: red; }\n")
+    snippet.write_text(snippet.read_text() + 'add_header X-Build "second" always;\n')
+    (clone.path / "MyChannels/migrations").mkdir()
+    (clone.path / "MyChannels/migrations/__init__.py").touch()
+    migration(clone, "0001_marked", marked=True)
+
+
+async def test_a_new_build_arrives_and_goes_again_and_nobody_loses_a_message(clone: Clone, second_build: None):
+    """nginx itself goes on; and the way back, broken off by a lost terminal, is ended by the same command."""
+    first, nginx, redis = ids(clone, "web", "daphne"), clone.containers("nginx")[0], ids(clone, "redis")
+    first_images, old_style = images(clone), stylesheet(clone)
+
+    async with unnoticed(clone) as crowd:
+        said = await asyncio.to_thread(clone.make, "deploy")
+        print(said.stdout)
+        second, second_images = ids(clone, "web", "daphne"), images(clone)
+        new_style, answer = stylesheet(clone), request(clone, "/")
+        styles = [request(clone, path).status for path in (old_style, new_style)]
+        assert moves(crowd) >= CLIENTS
+
+        begun = await asyncio.to_thread(broken_off, clone, "rollback", "drains (1 of 1)", signal.SIGHUP)
+        print(begun)
+        assert "make rollback again ends it" in begun
+        back = await asyncio.to_thread(clone.make, "rollback")
+        print(back.stdout)
+        third = ids(clone, "web", "daphne")
+
+    assert "applied mychannels.0001_marked" in said.stdout
+    assert answer.headers["X-Build"] == "second"
+    assert new_style != old_style
+    assert styles == [200, 200]
+    assert len(first) == len(second) == len(third) == 2
+    assert not first & second
+    assert not second & third
+    assert first_images == images(clone) != second_images
+    previous = docker("image", "inspect", "--format", "{{.Id}}", f"{clone.project}-web:previous")
+    assert previous == second_images[f"{clone.project}-web"]
+    assert stylesheet(clone) == old_style
+    assert "X-Build" not in request(clone, "/").headers
+    now = clone.containers("nginx")[0]
+    assert (now["Id"], now["State"]["StartedAt"]) == (nginx["Id"], nginx["State"]["StartedAt"])
+    assert ids(clone, "redis") == redis
     nothing_to_do(clone)
 
 
-def test_rollback_refuses_a_database_that_the_build_before_may_not_understand(clone: Clone):
-    before = ids(clone, "web", "daphne")
-    recorder = (
-        "from django.db.migrations.recorder import MigrationRecorder as R; from django.db import connection as c; "
-    )
-    clone.make("manage", f'C=shell -c \'{recorder}R(c).record_applied("mychannels", "0002_contracts")\'')
-    done = clone.make("rollback", check=False)
-    clone.make("manage", f'C=shell -c \'{recorder}R(c).record_unapplied("mychannels", "0002_contracts")\'')
+def test_broken_off_by_hand_it_takes_back_what_it_began(clone: Clone):
+    before, names = ids(clone, "web", "daphne", "nginx"), images(clone)
+    said = broken_off(clone, "rollback", "beside the old", signal.SIGINT)
+    assert "nothing was changed for clients" in said
+    assert ids(clone, "web", "daphne", "nginx") == before
+    assert images(clone) == names
+
+
+async def test_a_build_that_never_gets_ready_changes_nothing_for_anybody(clone: Clone, second_build: None):
+    """Not one socket is lost, nothing reaches the new containers, nginx starts with what it has loaded; meanwhile
+    nobody else changes the stack. Its migration stays, and the build before does not like it: that is said."""
+    health = clone.path / "app/health.py"
+    good, before = health.read_text(), ids(clone, "web", "daphne", "nginx")
+    names, loaded = images(clone), configurations(clone)
+    health.write_text(good + NEVER_READY)
+    migration(clone, "0002_unmarked", marked=False, after="0001_marked")
+    try:
+        async with unnoticed(clone) as crowd:
+            deploying = asyncio.create_task(asyncio.to_thread(clone.make, "deploy", check=False, HEALTHY_SECONDS="10"))
+            beside = lambda: len(ids(clone, "daphne")) == 2  # noqa: E731
+            try:
+                await asyncio.to_thread(wait_until, beside, BESIDE, "new workers beside the old")
+                scaled = await asyncio.to_thread(clone.make, "scale", "N=3", check=False)
+            finally:
+                done = await deploying
+            assert moves(crowd) == 0
+    finally:
+        health.write_text(good)
+        (clone.path / "MyChannels/migrations/0002_unmarked.py").unlink()
+    print(done.stdout, done.stderr)
     assert done.returncode
-    assert "mychannels.0002_contracts" in done.stderr
-    assert ids(clone, "web", "daphne") == before
+    assert "this build is never ready" in done.stderr
+    assert "nothing was changed for clients" in done.stderr
+    assert "refuses the migrations" in done.stderr
+    assert scaled.returncode
+    assert "make deploy at work" in scaled.stderr
+    assert ids(clone, "web", "daphne", "nginx") == before
+    assert images(clone) == names
+    assert configurations(clone) == loaded
+    assert len(loaded) == 1
+
+    refused = clone.make("rollback", check=False)
+    assert refused.returncode
+    assert "mychannels.0002_unmarked" in refused.stderr
+    assert ids(clone, "web", "daphne", "nginx") == before
+    assert images(clone) == names
+    record(clone, 'record_unapplied("mychannels", "0002_unmarked")')
     nothing_to_do(clone)
 
 
