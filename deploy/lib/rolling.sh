@@ -45,11 +45,11 @@ begin() { # begin COMMAND
     project=$(project_name .)
     named=$(running_image "$project")
     before=$(served_image "$project")
-    before_nginx=$(image_id "$project-nginx") || true
     before_redis=$(image_id "$project-redis") || true
     if [ -z "$named" ] || [ -z "$(of daphne --filter status=running)" ] || [ -z "$(of nginx --filter status=running)" ]; then
         fail "no running web, daphne and nginx of project $project" "a running stack" "make up"
     fi
+    before_nginx=$(docker inspect --format '{{.Image}}' "$(of nginx --filter status=running)")
     if [ -s "$REPLACING" ]; then
         # shellcheck disable=SC2034  # rollback.sh asks
         read -r _ _ halfway < "$REPLACING"

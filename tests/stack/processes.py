@@ -1,4 +1,4 @@
-"""Ending a container's process from outside, and when that was."""
+"""The processes in a container: ending one from outside, and when that was; which of them are leaving."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from tests.stack.clone import docker
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from tests.stack.clone import Clone
 
 
 def kill(containers: Iterable[dict[str, Any]]) -> float:
@@ -21,3 +23,9 @@ def kill(containers: Iterable[dict[str, Any]]) -> float:
 def monotonic_of(wall: float) -> float:
     """This process' monotonic clock at that time of day."""
     return wall - time.time() + time.monotonic()
+
+
+def nginx_is_leaving(clone: Clone) -> bool:
+    """Whether processes from before a reload are left, and accept nobody more."""
+    listing = "for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline; echo; done"
+    return "shutting down" in clone.compose("exec", "-T", "nginx", "sh", "-c", listing).stdout

@@ -19,6 +19,7 @@ import pytest
 from tests.chat.crowd import Crowd
 from tests.stack.clone import Clone, docker
 from tests.stack.pages import visited
+from tests.stack.processes import nginx_is_leaving
 from tests.stack.waiting import wait_until
 from tests.stack.wire import join, receive, request
 
@@ -252,15 +253,10 @@ async def test_a_reload_drops_no_socket_and_no_kept_connection(clone: Clone):
     async with await join(clone, "/ws/chat/reload/") as member:
         clone.compose("exec", "-T", "nginx", "nginx", "-s", "reload")
         wait_until(lambda: set(clone.compose(*processes).stdout.split()) - before, 10, "new processes of nginx")
-        wait_until(lambda: _shutting_down(clone), 10, "old ones that accept nothing more")
+        wait_until(lambda: nginx_is_leaving(clone), 10, "old ones that accept nothing more")
         await member.send(json.dumps({"message": "still here"}))
         assert await receive(member, "message", "still here")
     visitor.auto_open = 0
     visitor.request("POST", "/admin/login/", headers={"Host": clone.host})
     assert visitor.getresponse().status == 403  # Django's, for want of a token
     assert ids(clone, "nginx") == {nginx}
-
-
-def _shutting_down(clone: Clone) -> bool:
-    listing = "for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline; echo; done"
-    return "shutting down" in clone.compose("exec", "-T", "nginx", "sh", "-c", listing).stdout

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import inf
 
-from tests.chaos.recovery import from_the_end, from_the_lost_socket
+from tests.chaos.recovery import by_worker, from_the_end, from_the_lost_socket
 from tests.chat.record import Message, Reconnect, Record, Sent, Welcome
 
 ENDED = 10.0
@@ -50,3 +50,14 @@ def test_a_gap_that_was_told_ends_the_waiting_and_sockets_lost_before_do_not_cou
     told.reconnects = [Reconnect(4.0, caught_up=4.5)]
     assert from_the_end([sender([9.0, 11.0]), told], 5.0, ENDED).max == 2.0
     assert from_the_lost_socket([told], 5.0).of == 0
+
+
+def test_a_workers_clients_count_from_its_first_lost_socket_to_the_last_that_is_back():
+    moved, twice, here = Record(), Record(), Record()
+    for made, workers in ((moved, ["old", "new"]), (twice, ["old", "older", "new"]), (here, ["new"])):
+        for worker in workers:
+            made.add(Welcome("e", 0, worker=worker), 0.0)
+    moved.add(Welcome("e", 7, False, opening=False, worker="new"), 0.0)
+    moved.reconnects = [Reconnect(3.0, caught_up=3.5)]
+    twice.reconnects = [Reconnect(5.0, caught_up=6.0), Reconnect(9.0)]
+    assert by_worker([moved, twice, here]) == {"old": 3.0, "older": inf}
