@@ -14,8 +14,15 @@ SECONDS = 30
 
 def started(folder: Path, then: str = "echo held", before: str = "") -> subprocess.Popen[str]:
     script = f"set -euo pipefail; {before} . {LOCK}; lock up; {then}"
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(("bash", "-c", script), cwd=folder, text=True, start_new_session=True, **pipes)
+    return subprocess.Popen(
+        ("bash", "-c", script),
+        cwd=folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
 
 
 def refusal(folder: Path, before: str = "") -> str:

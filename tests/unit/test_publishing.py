@@ -1,5 +1,6 @@
 """What a build gives to nginx by volumes: its configuration, and its static files beside those of earlier builds."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -64,14 +65,14 @@ def test_a_file_is_left_alone_that_is_there_already(source: Path, published: Pat
 def test_containers_that_start_together_publish_the_same_files(
     source: Path, published: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names, copy = iter(["first", "second"]), static.shutil.copyfile
+    names, copy = iter(["first", "second"]), shutil.copyfile
 
     def interrupted(file: Path, scratch: Path) -> None:
         copy(file, scratch)
-        monkeypatch.setattr(static.shutil, "copyfile", copy)
+        monkeypatch.setattr(shutil, "copyfile", copy)
         static.publish(source, published)
 
     monkeypatch.setattr(static, "gethostname", lambda: next(names, "second"))
-    monkeypatch.setattr(static.shutil, "copyfile", interrupted)
+    monkeypatch.setattr(shutil, "copyfile", interrupted)
     static.publish(source, published)
     assert {path.name for path in published.rglob("*")} == {"nginx.conf", "snippets", "one.conf"}
