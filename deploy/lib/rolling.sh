@@ -72,7 +72,7 @@ leave() { # however it ends
         case $stage in
         preparing) restore_names ;;
         starting) undo ;;
-        replacing) say "broken off: old and new containers serve side by side; make $command again ends it" >&2 ;;
+        replacing) say "broken off: old and new containers serve side by side; make $command again ends it, make rollback goes back" >&2 ;;
         esac
     fi
     unlock
