@@ -51,7 +51,6 @@ begin() { # begin COMMAND
     fi
     before_nginx=$(docker inspect --format '{{.Image}}' "$(of nginx --filter status=running)")
     if [ -s "$REPLACING" ]; then
-        # shellcheck disable=SC2034  # rollback.sh asks
         read -r _ _ halfway < "$REPLACING"
         named=$(image_id "$project-web") || fail "no image $project-web" "the one that was begun with" "make up"
     fi
@@ -139,7 +138,7 @@ roll() {
     admit
     stage=replacing
     echo "$web $daphne $command" > "$REPLACING"
-    remember "$project" "$before" "$named"
+    remember "$project" "$before" "${halfway:+$named}"
     # shellcheck disable=SC2086  # one argument each
     retire $old_daphne
     # shellcheck disable=SC2086
