@@ -12,6 +12,7 @@ from tests.stack.clone import Clone
 from tests.stack.pages import visited
 
 DRAIN_SECONDS = 10.0  # .env.example's
+VISIT = 0.25  # seconds between two rounds of a visitor: the machine is for the clients of rooms
 
 
 async def test_a_deployment_costs_no_message_and_no_page(stack: Clone, trial: Callable[..., Awaitable[Result]]):
@@ -23,7 +24,7 @@ async def test_a_deployment_costs_no_message_and_no_page(stack: Clone, trial: Ca
     async def deploy(town: Town) -> None:
         towns.append(town)
         assert all(map(town.on, before)), "a worker without any of the clients proves nothing"
-        with visited(stack) as visits:
+        with visited(stack, VISIT) as visits:
             print((await asyncio.to_thread(stack.make, "deploy")).stdout)
         print(f"{visits.answered} requests, {visits.posts} of them POST")
         assert visits.posts

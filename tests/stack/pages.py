@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.stack.clone import Clone
 
 SECONDS = 15.0
-INTERVAL = 0.05  # between two requests of one visitor, so that they leave the machine to others
+INTERVAL = 0.05  # between two rounds of one visitor, so that they leave the machine to others
 LOGIN = "/admin/login/"
 
 
@@ -28,10 +28,10 @@ class Visits:
 
 
 @contextmanager
-def visited(clone: Clone) -> Iterator[Visits]:
+def visited(clone: Clone, interval: float = INTERVAL) -> Iterator[Visits]:
     """One visitor on a new connection each time, one on a connection that is kept, as long as this is entered."""
     visits, enough = Visits(), threading.Event()
-    visitors = [threading.Thread(target=visit, args=(clone, kept, visits, enough)) for kept in (False, True)]
+    visitors = [threading.Thread(target=visit, args=(clone, kept, visits, enough, interval)) for kept in (False, True)]
     for visitor in visitors:
         visitor.start()
     try:
@@ -42,7 +42,7 @@ def visited(clone: Clone) -> Iterator[Visits]:
             visitor.join()
 
 
-def visit(clone: Clone, kept: bool, visits: Visits, enough: threading.Event) -> None:
+def visit(clone: Clone, kept: bool, visits: Visits, enough: threading.Event, interval: float) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", clone.port, timeout=SECONDS)
     cookie, body = "", ""
 
@@ -61,7 +61,7 @@ def visit(clone: Clone, kept: bool, visits: Visits, enough: threading.Event) -> 
         token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', text)
         return (answer.headers["Set-Cookie"] or "").split(";")[0], token[1] if token else ""
 
-    while not enough.wait(INTERVAL):
+    while not enough.wait(interval):
         try:
             ask("GET", "/")
             cookie, token = ask("GET", LOGIN)
