@@ -36,7 +36,8 @@ check migrations python manage.py makemigrations --check --dry-run
 check "deploy, https" python manage.py check --deploy --fail-level WARNING
 check "deploy, http" env PUBLIC_URL=http://localhost:8080 python manage.py check --deploy --fail-level WARNING
 check compose docker compose --env-file .env.example config --quiet
-check dockerfiles hadolint services/Dockerfile tests/Dockerfile tests/chaos/engine/Dockerfile deploy/base-images/Dockerfile
+check "compose, benchmark" docker compose --env-file .env.example --file tests/bench/compose.yaml config --quiet
+check dockerfiles hadolint services/Dockerfile tests/Dockerfile tests/bench/Dockerfile tests/chaos/engine/Dockerfile deploy/base-images/Dockerfile
 # shellcheck disable=SC2086  # one argument each
 check scripts shellcheck --external-sources $scripts .ci/run
 check yaml yamllint --strict .
@@ -44,6 +45,6 @@ templates=$(find MyChannels/templates -name '*.html')
 # shellcheck disable=SC2086  # one argument each
 check "templates' format" djade --check --target-version 5.2 $templates
 check templates djlint --lint MyChannels/templates
-check "pages' code" biome ci --colors=off MyChannels/static tests/javascript
+check "pages' code" biome ci --colors=off MyChannels/static tests/javascript tests/bench/peers
 check spelling typos
 exit $failed

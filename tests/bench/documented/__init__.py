@@ -1,0 +1,1 @@
+"""The documented chat room, which the benchmark measures ours against."""
