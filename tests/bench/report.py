@@ -16,7 +16,6 @@ from tests.bench.target import TARGETS, Verdict
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from pathlib import Path
 
     from tests.bench.plan import Plan
     from tests.bench.scenario import Scenario
@@ -170,12 +169,17 @@ class Report:
         }
         return json.dumps(content, indent=1) + "\n"
 
-    def write(self) -> Path:
+    @property
+    def stem(self) -> str:
         """A whole run is kept with the repository; what was chosen from it is not."""
-        folder = ROOT / ("docs/results" if self.plan.whole and not self.failed else "reports/bench")
-        folder.mkdir(parents=True, exist_ok=True)
-        name = f"{self.started:%Y-%m-%d}-bench" if self.plan.whole else f"{self.started:%Y-%m-%d-%H%M%S}"
+        if self.plan.whole and not self.failed:
+            return f"docs/results/{self.started:%Y-%m-%d}-bench"
+        return f"reports/bench/{self.started:%Y-%m-%d-%H%M%S}"
+
+    def write(self) -> str:
+        """Returns the path of the page."""
         for ending, content in (("json", self.json()), ("md", self.markdown()), ("html", self.html())):
-            path = folder / f"{name}.{ending}"
+            path = ROOT / f"{self.stem}.{ending}"
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content)
-        return path.relative_to(ROOT)
+        return f"{self.stem}.html"

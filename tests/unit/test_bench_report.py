@@ -127,6 +127,18 @@ def test_report_tells_of_all_and_names_what_is_absent() -> None:
     assert report.missed
 
 
+@pytest.mark.parametrize(
+    ("asked", "failed", "stem"),
+    [
+        ({}, [], "docs/results/2026-01-02-bench"),
+        ({}, ["interrupted"], "reports/bench/2026-01-02-000000"),
+        ({"SYSTEM": "nchan"}, [], "reports/bench/2026-01-02-000000"),
+    ],
+)
+def test_only_a_whole_run_is_kept_with_the_repository(asked: dict[str, str], failed: list[str], stem: str) -> None:
+    assert Report([], Plan.asked(asked), datetime(2026, 1, 2, tzinfo=UTC), {}, {}, failed).stem == stem
+
+
 def test_line_tells_of_errors() -> None:
     assert line(measured()[0]).endswith("errors {'rate_limited': 1}")
 
