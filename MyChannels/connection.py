@@ -7,6 +7,7 @@ import re
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hiredis import pack_command
 from redis._parsers.hiredis import NOT_ENOUGH_DATA
 from redis.asyncio import Connection as RedisConnection
 from redis.asyncio import ConnectionPool
@@ -43,11 +44,11 @@ class GuardedConnection(RedisConnection):
             raise RedisConnectionError("the connection was reset")
         await super().send_packed_command(command, check_health)
 
-    def write(self, commands: Sequence[Sequence[str | int | bytes]]) -> None:
+    def write(self, commands: Sequence[tuple[Any, ...]]) -> None:
         """Sends commands without waiting for anything; redis-py's own has a task and a timer for each."""
         if self._writer is None or self._writer.transport.is_closing():
             raise RedisConnectionError("the connection was reset")
-        self._writer.writelines(self.pack_commands(commands))
+        self._writer.write(b"".join([pack_command(command) for command in commands]))
 
     async def arrived(self, seconds: float) -> list[Any]:
         """All answers that are there, at least one of them; errors among them are not raised.
@@ -114,7 +115,7 @@ class Connection:
         self._holding: deque[Question] | None = None  # a deque: held back
         self._worker: asyncio.Task[None] | None = None
         self._next_tick = 0.0
-        self._pool = ConnectionPool.from_url(
+        pool = ConnectionPool.from_url(
             url,
             connection_class=GuardedConnection,
             password=password,
@@ -124,6 +125,7 @@ class Connection:
             retry=Retry(NoBackoff(), 0),
             redis_connect_func=self._connected,
         )
+        self._connection: Any = pool.make_connection()  # type: ignore[no-untyped-call]
 
     async def ask(self, *command: Part, held: bool = False) -> Any:
         """Redis' answer, undecoded. Raises Unavailable, and ResponseError for what Redis refuses."""
@@ -159,7 +161,7 @@ class Connection:
             await asyncio.wait([self._worker])
         for question in self._waiting:
             question.answer.cancel()
-        await self._pool.disconnect()
+        await self._connection.disconnect()
 
     def _work(self) -> None:
         if self._worker is None or self._worker.done():
@@ -189,7 +191,9 @@ class Connection:
 
     async def _answer_some(self) -> None:
         """Raises when the connection is lost; what had no answer then is waiting still."""
-        connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
+        connection = self._connection
+        if not connection.is_connected:
+            await connection.connect()
         asked: deque[Question] = deque()
         try:
             for _ in range(min(AT_ONCE, len(self._waiting))):
@@ -209,10 +213,9 @@ class Connection:
             raise
         finally:
             self._waiting.extendleft(reversed(asked))
-            await self._pool.release(connection)
 
-    def _addressed(self, command: Sequence[Part]) -> list[str | int | bytes]:
-        return [self._generation if isinstance(part, Generation) else part for part in command]
+    def _addressed(self, command: Sequence[Part]) -> tuple[str | int | bytes, ...]:
+        return tuple([self._generation if isinstance(part, Generation) else part for part in command])
 
     async def _connected(self, connection: Any) -> None:
         await connection.on_connect()

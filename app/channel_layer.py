@@ -259,6 +259,11 @@ class ConfirmedPubSubChannelLayer(RedisPubSubChannelLayer):
         layer: LoopLayer = self._layers[loop]
         return layer
 
+    async def receive(self, channel: str) -> dict[str, Any]:
+        """Stock looks its own method up anew for each message."""
+        message: dict[str, Any] = await self._get_layer().receive(channel)
+        return message
+
     def published(self, group: str, message: dict[str, Any]) -> tuple[str, bytes]:
         """The channel of Redis by which the group hears, and what `group_send` would publish there."""
         channel: str = self._get_layer()._get_group_channel_name(group)

@@ -19,6 +19,7 @@ from termios import TIOCOUTQ
 from typing import Any
 
 # Daphne comes first: importing it is what installs Twisted's asyncio reactor.
+from autobahn.twisted import websocket as autobahn_twisted
 from autobahn.websocket import protocol as autobahn
 from daphne.cli import CommandLineInterface as StockCommandLine
 from daphne.server import Server as StockServer
@@ -35,6 +36,8 @@ from app.drain import draining
 
 # autobahn lays its configuration out for the debug log of each connection, read or not: a sixth of a join.
 vars(autobahn)["pformat"] = lambda _: ""
+# And what it says there of each piece that it reads, it colours for a terminal.
+vars(autobahn_twisted)["hltype"] = vars(autobahn_twisted)["hlval"] = lambda _: ""
 logger = logging.getLogger(__name__)
 reactor: Any = installed_reactor  # without its plugin mypy takes no zope interface for a type
 
