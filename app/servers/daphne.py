@@ -1,7 +1,8 @@
 """Daphne as the registry ships it, with a thin subclass for what it gets wrong.
 
 ``python -m app.servers.daphne`` takes Daphne's own command line. Each override says what stock
-Daphne 4.2 or autobahn does in its place; the tests in tests/integration/test_daphne*.py fail without it.
+Daphne 4.2 or autobahn does in its place; tests/integration/test_sockets*.py and test_daphne.py
+fail without it.
 """
 
 import asyncio
@@ -11,11 +12,9 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import Context
-from fcntl import ioctl
 from functools import partial
-from termios import TIOCOUTQ
 from typing import Any
 
 # Daphne comes first: importing it is what installs Twisted's asyncio reactor.
@@ -23,16 +22,31 @@ from autobahn.twisted import websocket as autobahn_twisted
 from autobahn.websocket import protocol as autobahn
 from daphne.cli import CommandLineInterface as StockCommandLine
 from daphne.server import Server as StockServer
-from daphne.utils import HEADER_NAME_RE, import_by_path
+from daphne.utils import import_by_path
 from daphne.ws_protocol import ConnectionDeny, WebSocketFactory
 from daphne.ws_protocol import WebSocketProtocol as StockProtocol
 from twisted.internet import reactor as installed_reactor
 from twisted.internet.base import DelayedCall
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.tcp import Connection, Port
-from twisted.web.http import RESPONSES
 
 from app.drain import draining
+from app.servers.websocket import (
+    CLOSE_FRAME,
+    CLOSING_SECONDS,
+    GOING_AWAY,
+    OUTGOING_BYTES,
+    PEERS_SECONDS,
+    RETURNING_SECONDS,
+    STALLED_SECONDS,
+    TOO_SLOW,
+    Denial,
+    ReceiveQueue,
+    acceptable,
+    close_reason,
+    extensions,
+    unacknowledged,
+)
 
 # autobahn lays its configuration out for the debug log of each connection, read or not: a sixth of a join.
 vars(autobahn)["pformat"] = lambda _: ""
@@ -42,70 +56,17 @@ logger = logging.getLogger(__name__)
 reactor: Any = installed_reactor  # without its plugin mypy takes no zope interface for a type
 
 BACKLOG = 2048
-# What the response's writer says itself; the application's word on it would break the framing.
-FRAMING_HEADERS = frozenset({b"connection", b"content-length", b"transfer-encoding", b"upgrade"})
-# What may wait for one peer beside the kernel's buffers and 64 KiB of Twisted's: Centrifugo's default. A single
-# frame may be larger, and then waits alone.
-OUTGOING_BYTES = 1 << 20
-# What may wait for the application: as much again; of small messages fewer, for each costs more than its bytes.
-INCOMING_BYTES = 1 << 20
-INCOMING_MESSAGES = 256
-# A peer that we have closed is given time as long as it takes what lies before the close frame, but not for ever.
-STALLED_SECONDS = 5
-CLOSING_SECONDS = 30
 # When draining: each of these begins when what comes before it has ended. compose.yaml's stop_grace_period is
 # longer than all of them together, with the longest DRAIN_SECONDS.
 ARRIVING_SECONDS = 1  # until a connection that was accepted has said what it wants
-PEERS_SECONDS = STALLED_SECONDS + 1  # from the last turn on, until whoever does not answer a close is cut
 CANCELLED_SECONDS = 1
-# From the last turn on. While this process lives, the kernel refuses at once who is sent here; for an address that is
-# gone nginx waits. The clients of this worker come back within half a second, and those of others that were stopped
-# with it.
-RETURNING_SECONDS = 1.0
 # Who has sent the signal twice waits so long for the peers, and for peers and applications together.
 HURRIED_PEERS_SECONDS, HURRIED_SECONDS = 0.5, 1.0
 POLL_SECONDS = 0.05
-TOO_SLOW = 4408
-GOING_AWAY = 1012
 FINAL_TEXT, MASKED = 0x81, 0x80  # of a frame's first byte and its second (RFC 6455, 5.2)
 MOST_BYTES = 65_535  # that a length of sixteen bits can name
 LENGTH_FOLLOWS = 126  # in place of a length of up to 125: sixteen bits have it
-CLOSE_FRAME = b"\x88"  # the first byte of one: final, opcode 8
 OPEN, CLOSING = StockProtocol.STATE_OPEN, StockProtocol.STATE_CLOSING
-
-
-def checked(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """An application's headers as a response may carry them."""
-    kept = [(name, value) for name, value in headers if name.lower() not in FRAMING_HEADERS]
-    for name, value in kept:
-        if not HEADER_NAME_RE.fullmatch(name) or {0, 10, 13}.intersection(value):
-            raise ValueError(f"Header {name!r} would break out of the response")
-    return kept
-
-
-class ReceiveQueue(asyncio.Queue[dict[str, Any]]):
-    """What a peer has sent and the application not received."""
-
-    waiting_bytes = 0
-    # Set while the peer is held back, and not for longer: it would be a reference cycle of every connection.
-    read_on: Callable[[], None] | None = None
-
-    def holds(self, share: float) -> bool:
-        """Whether this share of what may wait does."""
-        return self.qsize() >= share * INCOMING_MESSAGES or self.waiting_bytes >= share * INCOMING_BYTES
-
-    def _put(self, item: dict[str, Any]) -> None:
-        super()._put(item)
-        self.waiting_bytes += len(item.get("bytes") or item.get("text") or "")
-
-    def _get(self) -> dict[str, Any]:
-        item = super()._get()
-        self.waiting_bytes -= len(item.get("bytes") or item.get("text") or "")
-        if self.read_on and not self.holds(0.5):
-            # Not at once: a fault in what is read next is none of the application's receive().
-            asyncio.get_running_loop().call_soon(self.read_on)
-            self.read_on = None
-        return item
 
 
 class WebSocketProtocol(StockProtocol):
@@ -116,7 +77,7 @@ class WebSocketProtocol(StockProtocol):
     # autobahn's 1 s can end while the peer is still sending what we refused, before it reads why; watch() has the time.
     closeHandshakeTimeout = 0  # noqa: N815 - autobahn's name
 
-    denial: tuple[int, list[tuple[bytes, bytes]], bytearray] | None = None
+    denial: Denial | None = None
     cut: DelayedCall | None = None
 
     # On the class, so that a connection whose peer keeps up has none of its own.
@@ -322,16 +283,14 @@ class WebSocketProtocol(StockProtocol):
         frames by testing their truth."""
         match message.get("type"):
             case "websocket.accept":
-                self.serverAccept(message.get("subprotocol"), message.get("headers", ()))
+                self.accept(message)
             case "websocket.http.response.start":
-                self.start_denial(message["status"], message.get("headers", ()))
+                self.start_denial(message)
             case "websocket.http.response.body":
-                self.continue_denial(message.get("body", b""), message.get("more_body", False))
+                self.continue_denial(message)
             case "websocket.close" if self.state == self.STATE_OPEN:
                 # Not sendClose: autobahn's allows an application 1000 and 3000 to 4999, and 1012 is neither.
-                # A control frame holds 125 bytes, the code among them (RFC 6455, 5.5).
-                reason = message.get("reason", "").encode()[:123].decode(errors="ignore").encode()
-                self.sendCloseFrame(code=message.get("code") or 1000, reasonUtf8=reason)
+                self.sendCloseFrame(code=message.get("code") or 1000, reasonUtf8=close_reason(message))
             case "websocket.send" if self.state != self.STATE_CONNECTING and not (
                 message.get("bytes") or message.get("text")
             ):
@@ -342,14 +301,11 @@ class WebSocketProtocol(StockProtocol):
             case _:
                 super().handle_reply(message)
 
-    def serverAccept(self, subprotocol: str | None = None, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:  # noqa: N802 - Daphne's name
+    def accept(self, message: dict[str, Any]) -> None:
         """autobahn raises on a name that was not offered where nobody hears it, and the handshake hangs."""
-        if subprotocol is not None and subprotocol not in self.websocket_protocols:
-            raise ValueError(f"Expected a subprotocol of {self.websocket_protocols}, or None; received {subprotocol!r}")
+        subprotocol, headers = acceptable(message, self.websocket_protocols)
         fields: dict[str, list[str]] = {}
-        for name, value in checked(headers):
-            if name.lower().startswith(b"sec-websocket-"):
-                raise ValueError(f"Header {name!r} is the server's own; a subprotocol is named by `subprotocol`")
+        for name, value in headers:
             fields.setdefault(name.decode(), []).append(value.decode())
         self.handshake_deferred.callback((subprotocol, fields))
         del self.handshake_deferred
@@ -358,25 +314,19 @@ class WebSocketProtocol(StockProtocol):
         """autobahn calls an Origin that is none a bad request; it is a foreign one."""
         super().failHandshake(reason, 403 if reason.startswith("HTTP Origin header") else code, responseHeaders)
 
-    def start_denial(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
+    def start_denial(self, message: dict[str, Any]) -> None:
         if self.state != self.STATE_CONNECTING or self.denial:
             raise ValueError("A denial starts once, and before the handshake is answered")
-        self.denial = (status, checked(headers), bytearray())
+        self.denial = Denial(message)
 
-    def continue_denial(self, body: bytes, more_body: bool) -> None:
+    def continue_denial(self, message: dict[str, Any]) -> None:
         if self.state != self.STATE_CONNECTING or not self.denial:
             raise ValueError("A denial's body follows its start, and ends once")
-        status, headers, collected = self.denial
-        collected += body
-        if more_body:
-            return
-        lines = [b"HTTP/1.1 %d %s" % (status, RESPONSES.get(status, b""))]
-        lines += [b"%s: %s" % (name, value) for name, value in headers]
-        lines += [b"Content-Length: %d" % len(collected), b"Connection: close", b"", b""]
-        # Never fired: autobahn would answer it with a response of its own.
-        del self.handshake_deferred
-        self.sendData(b"\r\n".join(lines) + collected)
-        self.dropConnection()
+        if response := self.denial.completed(message):
+            # Never fired: autobahn would answer it with a response of its own.
+            del self.handshake_deferred
+            self.sendData(response)
+            self.dropConnection()
 
     def serverSend(self, content: str | bytes, binary: bool = False) -> None:  # noqa: N802 - Daphne's name
         """autobahn's sendMessage raises on a socket that is closing, which the application cannot
@@ -417,13 +367,8 @@ class WebSocketProtocol(StockProtocol):
             self.transport.abortConnection()
 
     def untaken(self) -> int:
-        """Bytes that the peer has not acknowledged. Of the kernel's buffer alone, 2.5 MB between two
-        processes of one machine, it makes room in steps that may lie more than 5 s apart."""
-        try:
-            in_kernel = ioctl(self.transport.fileno(), TIOCOUTQ, bytes(4))
-        except OSError:  # Linux' answer for a socket; others have none
-            in_kernel = b""
-        return self.unsent() + int.from_bytes(in_kernel, sys.byteorder)
+        """Bytes that the peer has not acknowledged."""
+        return self.unsent() + unacknowledged(self.transport.fileno())
 
     def dropConnection(self, abort: bool = False) -> None:  # noqa: N802 - autobahn's name
         """autobahn resets the connection on a second fault, and on the peer's answer to our close:
@@ -486,8 +431,7 @@ class Server(StockServer):
             return super().create_application(protocol, scope)
         scope["asgi"] = {"version": "3.0"}
         scope["subprotocols"] = list(protocol.websocket_protocols)
-        fanout = {"write": protocol.write, "unsent": protocol.unsent, "drained": protocol.drained}
-        scope["extensions"] = {"websocket.http.response": {}, "channels.fanout": fanout}
+        scope["extensions"] = extensions(protocol)
         queue = ReceiveQueue()
         running = self.application(scope=scope, receive=queue.get, send=partial(self.handle_reply, protocol))
         self.connections[protocol]["application_instance"] = asyncio.ensure_future(running)

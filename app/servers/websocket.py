@@ -1,0 +1,126 @@
+"""What a WebSocket is to both servers: its limits, its times, and the forms of what is said."""
+
+import asyncio
+import re
+import sys
+from collections.abc import Callable, Iterable
+from fcntl import ioctl
+from http.client import responses
+from termios import TIOCOUTQ
+from typing import Any
+
+# What may wait for one peer beside the kernel's buffers: Centrifugo's default. A single frame may be larger, and then
+# waits alone.
+OUTGOING_BYTES = 1 << 20
+# What may wait for the application: as much again; of small messages fewer, for each costs more than its bytes.
+INCOMING_BYTES = 1 << 20
+INCOMING_MESSAGES = 256
+# A peer that we have closed is given time as long as it takes what lies before the close frame, but not for ever.
+STALLED_SECONDS = 5
+CLOSING_SECONDS = 30
+# When draining, from the last turn on, until whoever does not answer a close is cut.
+PEERS_SECONDS = STALLED_SECONDS + 1
+# From the same on, a worker that had sockets stays. While this process lives, the kernel refuses at once who is sent here; for an address that is
+# gone nginx waits. The clients of this worker come back within half a second, and those of others that were stopped
+# with it.
+RETURNING_SECONDS = 1.0
+TOO_SLOW = 4408
+GOING_AWAY = 1012
+CLOSE_FRAME = b"\x88"  # the first byte of one: final, opcode 8
+# What the response's writer says itself; the application's word on it would break the framing.
+FRAMING_HEADERS = frozenset({b"connection", b"content-length", b"transfer-encoding", b"upgrade"})
+HEADER_NAME = re.compile(rb"[-!#$%&'*+.^_`|~0-9A-Za-z]+")  # RFC 9110, 5.6.2
+
+Headers = list[tuple[bytes, bytes]]
+
+
+def extensions(connection: Any) -> dict[str, dict[str, Any]]:
+    """Of a scope; docs/decisions/0008 says what they mean."""
+    fanout = {"write": connection.write, "unsent": connection.unsent, "drained": connection.drained}
+    return {"websocket.http.response": {}, "channels.fanout": fanout}
+
+
+def checked(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """An application's headers as a response may carry them."""
+    kept = [(name, value) for name, value in headers if name.lower() not in FRAMING_HEADERS]
+    for name, value in kept:
+        if not HEADER_NAME.fullmatch(name) or {0, 10, 13}.intersection(value):
+            raise ValueError(f"Header {name!r} would break out of the response")
+    return kept
+
+
+def acceptable(message: dict[str, Any], offered: list[str]) -> tuple[str | None, Headers]:
+    """The subprotocol and the headers of an accept, if a handshake can be answered with them."""
+    subprotocol = message.get("subprotocol")
+    if subprotocol is not None and subprotocol not in offered:
+        raise ValueError(f"Expected a subprotocol of {offered}, or None; received {subprotocol!r}")
+    headers = checked(message.get("headers", ()))
+    for name, _ in headers:
+        if name.lower().startswith(b"sec-websocket-"):
+            raise ValueError(f"Header {name!r} is the server's own; a subprotocol is named by `subprotocol`")
+    return subprotocol, headers
+
+
+def http_response(status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> bytes:
+    """The whole answer to a handshake that is refused, whose connection ends with it."""
+    lines = [f"HTTP/1.1 {status} {responses.get(status, '')}".encode()]
+    lines += [b"%s: %s" % (name, value) for name, value in headers]
+    lines += [b"Content-Length: %d" % len(body), b"Connection: close", b"", b""]
+    return b"\r\n".join(lines) + body
+
+
+class Denial:
+    """An application's answer to a handshake that it refuses, until it is complete.
+
+    https://asgi.readthedocs.io/en/latest/extensions.html#websocket-denial-response
+    """
+
+    def __init__(self, message: dict[str, Any]) -> None:
+        self.status = message["status"]
+        self.headers = checked(message.get("headers", ()))
+        self.body = bytearray()
+
+    def completed(self, message: dict[str, Any]) -> bytes | None:
+        """The response, once this was the last part of its body."""
+        self.body += message.get("body", b"")
+        return None if message.get("more_body", False) else http_response(self.status, self.headers, bytes(self.body))
+
+
+def close_reason(message: dict[str, Any]) -> bytes:
+    """A control frame holds 125 bytes, the code among them (RFC 6455, 5.5)."""
+    reason: str = message.get("reason") or ""
+    return reason.encode()[:123].decode(errors="ignore").encode()
+
+
+def unacknowledged(descriptor: int) -> int:
+    """Bytes in the kernel's buffer that the peer has not taken. Of that buffer alone, 2.5 MB between
+    two processes of one machine, it makes room in steps that may lie more than 5 s apart."""
+    try:
+        return int.from_bytes(ioctl(descriptor, TIOCOUTQ, bytes(4)), sys.byteorder)
+    except OSError:  # Linux' answer for a socket; others have none
+        return 0
+
+
+class ReceiveQueue(asyncio.Queue[dict[str, Any]]):
+    """What a peer has sent and the application not received."""
+
+    waiting_bytes = 0
+    # Set while the peer is held back, and not for longer: it would be a reference cycle of every connection.
+    read_on: Callable[[], None] | None = None
+
+    def holds(self, share: float) -> bool:
+        """Whether this share of what may wait does."""
+        return self.qsize() >= share * INCOMING_MESSAGES or self.waiting_bytes >= share * INCOMING_BYTES
+
+    def _put(self, item: dict[str, Any]) -> None:
+        super()._put(item)
+        self.waiting_bytes += len(item.get("bytes") or item.get("text") or "")
+
+    def _get(self) -> dict[str, Any]:
+        item = super()._get()
+        self.waiting_bytes -= len(item.get("bytes") or item.get("text") or "")
+        if self.read_on and not self.holds(0.5):
+            # Not at once: a fault in what is read next is none of the application's receive().
+            asyncio.get_running_loop().call_soon(self.read_on)
+            self.read_on = None
+        return item
