@@ -14,7 +14,7 @@ down: ## Stop the stack; no data is lost
 	@$(COMPOSE) down && rm -f .state/replacing
 
 .PHONY: deploy
-deploy: ## Replace every web and daphne container by the present build; no client loses a message
+deploy: ## Replace every web and WebSocket container by the present build; no client loses a message
 	@deploy/deploy.sh
 
 .PHONY: rollback
@@ -22,7 +22,7 @@ rollback: ## Back to the build before, in the same way; refuses where the databa
 	@deploy/rollback.sh
 
 .PHONY: scale
-scale: ## Scale the Daphne workers and remember it: make scale N=4
+scale: ## Scale the WebSocket workers and remember it: make scale N=4
 	@deploy/scale.sh "$(N)"
 
 .PHONY: backup

@@ -42,7 +42,7 @@ COMPOSE_OWN = frozenset(
 )
 
 # compose.yaml joins the containers with these: an operator's value would be ignored.
-WIRING = frozenset({"DATA_DIR", "DEBUG", "REDIS_URL", "REDIS_PASSWORD", "SECRET_KEY", "SERVICE"})
+WIRING = frozenset({"DATA_DIR", "DEBUG", "REDIS_URL", "REDIS_PASSWORD", "SECRET_KEY", "SERVICE", "WEBSOCKETS"})
 
 SIZE = validate.Regexp(r"^[1-9][0-9]*(b|k|kb|m|mb|g|gb)$", error="Expected a size such as 512m or 2g.")
 PROJECT = validate.Regexp(
@@ -135,13 +135,14 @@ def declare_stack(env: Environment) -> None:
     )
     env.str("COMPOSE_PROJECT_NAME", default="channels", validate=PROJECT)
     env.int("DAPHNE_REPLICAS", default=2, validate=validate.Range(1, 99))
+    env.int("UVICORN_REPLICAS", default=2, validate=validate.Range(1, 99))
     env.int("WEB_CONCURRENCY", default=2, validate=validate.Range(1, 64))
-    env.int("PING_SECONDS", default=20, validate=validate.Range(1, 3600))
     env.str("REDIS_MAXMEMORY", default="256mb", validate=SIZE)
     for service, memory, pids in (
         ("REDIS", "512m", 64),
         ("WEB", "768m", 128),
         ("DAPHNE", "512m", 128),
+        ("UVICORN", "512m", 128),
         ("NGINX", "128m", 64),
     ):
         env.str(f"{service}_MEMORY", default=memory, validate=SIZE)

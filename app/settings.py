@@ -27,6 +27,7 @@ REDIS_PASSWORD = env.str("REDIS_PASSWORD") if CHANNEL_LAYER != "memory" else ""
 MAX_MESSAGE_BYTES = env.int("MAX_MESSAGE_BYTES", default=65536, validate=validate.Range(1024, 16 * 2**20))
 MAX_TEXT_LENGTH = env.int("MAX_TEXT_LENGTH", default=4000, validate=validate.Range(1, 10**6))  # code points
 MESSAGE_RATE = env.int("MESSAGE_RATE", default=50, validate=validate.Range(1, 10_000))  # a second, per connection
+PING_SECONDS = env.int("PING_SECONDS", default=20, validate=validate.Range(1, 3600))  # nginx and daphne read it too
 PRESENCE_LIMIT = env.int("PRESENCE_LIMIT", default=200, validate=validate.Range(min=0))  # members
 ROOM_LOG_LENGTH = env.int("ROOM_LOG_LENGTH", default=10_000, validate=validate.Range(1, 10**6))  # messages
 ROOM_LOG_SECONDS = env.int("ROOM_LOG_SECONDS", default=86_400, validate=validate.Range(60, 10**8))

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Replaces every web and daphne container by the present build while clients stay: new ones beside the old,
+# Replaces every web and WebSocket container by the present build while clients stay: new ones beside the old,
 # then the old ones leave one at a time. What does not get healthy changes nothing.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

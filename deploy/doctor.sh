@@ -207,12 +207,14 @@ cd /proc && for p in [0-9]*; do
 done'
 
 facts() { # what deploy/doctor/ cannot see from inside; deploy/doctor/facts.py reads it
-    local id name service image
+    local id name service image sockets
     echo "==== containers"
     # shellcheck disable=SC2086  # one argument each
     docker inspect $containers
-    echo "==== replicas"
-    deploy/dotenv.sh get DAPHNE_REPLICAS 2 | grep -E '^[0-9]+$'
+    echo "==== sockets"
+    if sockets=$(deploy/websockets.sh 2> /dev/null); then
+        echo "$sockets $(deploy/dotenv.sh get "${sockets^^}_REPLICAS" 2 | grep -E '^[0-9]+$')"
+    fi
     echo "==== hashes"
     docker compose config --hash '*' 2> /dev/null
     echo "==== images"
@@ -236,11 +238,11 @@ running() { # ID NAME SERVICE
 check_stack() {
     local inside said line status=0
     # It speaks for the stack: one that shares its networks and its settings.
-    inside=$(running | awk '$3 == "web" || $3 == "daphne" { print $3, $1 }' | sort -r | awk 'NR == 1 { print $2 }')
+    inside=$(running | awk '$3 == "web" || $3 == "daphne" || $3 == "uvicorn" { print $3, $1 }' | sort -r | awk 'NR == 1 { print $2 }')
     if [ -n "$inside" ]; then
         said=$(facts | docker exec --interactive "$inside" python -m deploy.doctor --live 2>&1) || status=$?
     else
-        finding inside warning "nothing was tried from inside: neither web nor daphne runs" "one of them" "make up"
+        finding inside warning "nothing was tried from inside: neither web nor a WebSocket worker runs" "one of them" "make up"
         said=$(facts | docker run --rm --interactive --network none --read-only "$project-web" python -m deploy.doctor 2>&1) || status=$?
     fi
     while IFS="$SEPARATOR" read -r check level found expected mend; do

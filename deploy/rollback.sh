@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Replaces every web and daphne container by the build that ran before, in the same way as deploy.sh.
+# Replaces every web and WebSocket container by the build that ran before, in the same way as deploy.sh.
 # The database stays as it is: refuses if the build before may not understand it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

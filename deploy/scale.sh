@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Scales the Daphne workers of the running stack and writes the number to .env:
+# Scales the WebSocket workers of the running stack and writes the number to .env:
 # Compose alone forgets it at the next `up`. Other containers are left alone.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -17,8 +17,9 @@ number=${1:-}
     exit 1
 }
 lock scale
-deploy/dotenv.sh set DAPHNE_REPLICAS "$number"
-docker compose up --detach --wait --no-deps --no-recreate daphne
+service=$(deploy/websockets.sh)
+deploy/dotenv.sh set "${service^^}_REPLICAS" "$number"
+docker compose up --detach --wait --no-deps --no-recreate "$service"
 # A deployment that was broken off wrote down how many of each there should be: the others are still too many.
 [ ! -s .state/replacing ] || { read -r web _ rest < .state/replacing && echo "$web $number $rest" > .state/replacing; }
-docker compose ps daphne
+docker compose ps "$service"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Proves the running stack: opens sockets through nginx, lets each say something to the room, and
-# shows that it crossed from one Daphne worker to another. nginx's log tells which worker had which.
+# shows that it crossed from one worker to another. nginx's log tells which worker had which.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -8,7 +8,7 @@ DEADLINE=10 # seconds for nginx's log to name every socket
 
 fail() { printf 'verify: found:    %s\nverify: expected: %s\nverify: mend:     %s\n' "$@" >&2; exit 1; }
 
-containers=$(docker compose ps --quiet daphne)
+containers=$(docker compose ps --quiet "$(deploy/websockets.sh)")
 [ -n "$containers" ] || fail "no running worker" "a running stack" "make up"
 # shellcheck disable=SC2086  # one argument each
 workers=$(docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}}:8000 {{$.Name}}

@@ -1,9 +1,11 @@
-"""The gunicorn worker class of the `web` service."""
+"""The gunicorn worker classes: of `web`, and of `uvicorn`, which an overlay puts in the place of `daphne`."""
 
 import asyncio
 import logging
 import math
+import os
 import random
+import select
 import signal
 import sys
 import time
@@ -11,11 +13,14 @@ from socket import socket
 from types import FrameType
 from typing import Any, ClassVar
 
+from django.conf import settings
 from gunicorn.arbiter import Arbiter
 from uvicorn.server import Server as StockServer
 from uvicorn_worker import UvicornWorker
 
 from app.drain import draining
+from app.servers.uvicorn_websocket import WebSocketProtocol
+from app.servers.websocket import PEERS_SECONDS, RETURNING_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -24,32 +29,54 @@ logger = logging.getLogger(__name__)
 IDLE_SECONDS = 1.5
 # Who is still at work is cancelled then; services/web/gunicorn.conf.py grants more before it kills.
 FINISH_SECONDS = 10
+# The kernel takes new ones meanwhile.
+ACCEPT_SECONDS = 1
+CANCELLED_SECONDS = 1
 HURRIED_SECONDS = 1.0
-HANDSHAKE_SECONDS = 2.0  # after the last turn, until a handshake is given up
 POLL_SECONDS = 0.05
+PONG_SECONDS = 30  # Daphne's default
 
 
 class Server(StockServer):
     """Stock closes idle connections at once, whatever is on its way in them, and all WebSockets together."""
 
+    turns = 0  # that WebSockets have got since draining began
+    cancelled = 0  # applications
+
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         begun = time.monotonic()
         draining.begin()
         await self.stop_listening(sockets or [])
+        last_turn = time.monotonic() + draining.seconds
         self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
         logger.info("Draining: closing %d connections", len(self.server_state.connections))
         await self.close_in_turn()
+        await self.wait_for_peers()
         # Stock cancels 0.1 s later, and who is cancelled before an answer gets a 500. Without any nginx asks another.
-        giving_up = asyncio.get_running_loop().call_later(FINISH_SECONDS, self.give_up)
+        giving_up = asyncio.get_running_loop().call_later(self.config.timeout_graceful_shutdown or 0, self.give_up)
         await super().shutdown()
         giving_up.cancel()
+        await self.wait_for_cancelled()
         await draining.end()
-        logger.info("Drained in %.1f s", time.monotonic() - begun)
+        await self.wait_for_clients(last_turn + RETURNING_SECONDS)
+        took = time.monotonic() - begun
+        logger.info("Drained in %.1f s: %d sockets, %d applications cancelled", took, self.turns, self.cancelled)
+
+    async def _serve(self, sockets: list[socket] | None = None) -> None:
+        await super()._serve(sockets)
+        if self.cancelled:
+            # Perhaps in a thread, which cannot be, and for which the interpreter would wait.
+            logging.shutdown()
+            os._exit(0)
 
     async def stop_listening(self, sockets: list[socket]) -> None:
-        # What the kernel has accepted for us would be reset: one turn of the loop accepts it,
+        # What the kernel has accepted for us would be reset: uvloop takes some of it in each turn,
+        waiting, end = select.poll(), time.monotonic() + ACCEPT_SECONDS
+        for listening in sockets:
+            waiting.register(listening, select.POLLIN)
         await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        while waiting.poll(0) and time.monotonic() < end:  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0)
         for listening in sockets:
             asyncio.get_running_loop().remove_reader(listening)
         # and one makes connections of it.
@@ -68,25 +95,41 @@ class Server(StockServer):
             for connection in list(self.server_state.connections):
                 if connection not in turns:
                     turns[connection] = begun + self.wait_of(connection)
+                    self.turns += isinstance(connection, WebSocketProtocol)
                 if turns[connection] <= time.monotonic() or self.hurried:
-                    turns[connection] = self.close(connection, begun + draining.seconds + HANDSHAKE_SECONDS)
+                    turns[connection] = math.inf
+                    connection.shutdown()
             await asyncio.sleep(POLL_SECONDS)
 
+    async def wait_for_peers(self) -> None:
+        """What follows waits for applications, who shall have all of its time for their disconnect()."""
+        end = time.monotonic() + PEERS_SECONDS
+        while self.sockets() and time.monotonic() < end and not self.hurried:  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(POLL_SECONDS)
+        if not self.hurried:  # who is hurried gives up later
+            for connection in self.sockets():
+                connection.transport.abort()
+
+    async def wait_for_cancelled(self) -> None:
+        """Stock does not."""
+        if tasks := set(self.server_state.tasks):
+            self.cancelled = max(self.cancelled, len(tasks))
+            await asyncio.wait(tasks, timeout=CANCELLED_SECONDS)
+
+    async def wait_for_clients(self, end: float) -> None:
+        """To have come back elsewhere."""
+        while self.turns and time.monotonic() < end and not self.hurried:  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(POLL_SECONDS)
+
+    def sockets(self) -> list[Any]:
+        """The WebSockets that were open, not those whose application has still to answer."""
+        return [one for one in self.server_state.connections if isinstance(one, WebSocketProtocol) and one.accepted]
+
     def wait_of(self, connection: Any) -> float:
-        if not hasattr(connection, "cycle"):  # no HTTP any more
+        if isinstance(connection, WebSocketProtocol):
             return random.uniform(0, draining.seconds)  # noqa: S311 - nobody gains by guessing it
         at_work = connection.cycle is not None and not connection.cycle.response_complete
         return 0 if at_work else IDLE_SECONDS
-
-    def close(self, connection: Any, end: float) -> float:
-        """Returns when to try again: stock answers who has asked to become a WebSocket just now with a 500."""
-        if getattr(connection, "handshake_complete", True):
-            connection.shutdown()
-        elif time.monotonic() < end:
-            return 0
-        else:
-            connection.transport.abort()
-        return math.inf
 
     # --- A second signal ---
 
@@ -103,12 +146,13 @@ class Server(StockServer):
     def give_up(self) -> None:
         for connection in list(self.server_state.connections):
             connection.transport.abort()
+        self.cancelled = max(self.cancelled, len(self.server_state.tasks))
         for task in self.server_state.tasks:
             task.cancel()
 
 
 class Worker(UvicornWorker):
-    """uvicorn under gunicorn, for pages: no WebSockets (`daphne` has them), no lifespan (Django has none)."""
+    """uvicorn under gunicorn, for pages: no WebSockets (others have them), no lifespan (Django has none)."""
 
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         "loop": "auto",
@@ -126,3 +170,16 @@ class Worker(UvicornWorker):
         await server.serve(sockets=self.sockets)
         if not server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
+
+
+class SocketWorker(Worker):
+    """The same for WebSockets, with what Daphne gets on its command line."""
+
+    CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
+        **Worker.CONFIG_KWARGS,
+        "ws": WebSocketProtocol,
+        "ws_max_size": settings.MAX_MESSAGE_BYTES,
+        "ws_ping_interval": settings.PING_SECONDS,
+        "ws_ping_timeout": PONG_SECONDS,
+        "ws_per_message_deflate": False,  # a finished frame is the same for all
+    }

@@ -20,9 +20,9 @@ STALLED_SECONDS = 5
 CLOSING_SECONDS = 30
 # When draining, from the last turn on, until whoever does not answer a close is cut.
 PEERS_SECONDS = STALLED_SECONDS + 1
-# From the same on, a worker that had sockets stays. While this process lives, the kernel refuses at once who is sent here; for an address that is
-# gone nginx waits. The clients of this worker come back within half a second, and those of others that were stopped
-# with it.
+# From the last turn on, a worker stays that had sockets. While its process lives, the kernel refuses at once who is
+# sent there; for an address that is gone nginx waits. The clients of this worker come back within half a second, and
+# those of others that were stopped with it.
 RETURNING_SECONDS = 1.0
 TOO_SLOW = 4408
 GOING_AWAY = 1012

@@ -73,23 +73,23 @@ def restarts(facts: Facts) -> list[Finding]:
 
 
 def numbers(facts: Facts) -> list[Finding]:
-    """Every service of compose.yaml has a running container, and daphne as many as .env says."""
+    """Every service of compose.yaml has a running container, and that of the WebSockets as many as .env says."""
     found = []
     for service in facts.hashes:
         # One that is there and does not run is named by its state.
         if service != ONE_SHOT and not any(container.service == service for container in facts.containers):
             found.append(error("scale", f"no container of {service}", "a running one", "make up"))
-    workers = sum(container.service == "daphne" for container in facts.containers)
+    workers = sum(container.service == facts.sockets for container in facts.containers)
     if facts.replicas and workers and workers != facts.replicas:
         found.append(
             warning(
                 "scale",
-                f"{workers} daphne, DAPHNE_REPLICAS={facts.replicas} in .env",
+                f"{workers} {facts.sockets}, {facts.sockets.upper()}_REPLICAS={facts.replicas} in .env",
                 "the same number: the next make up starts what .env says",
                 f"make scale N={workers}   or: make scale N={facts.replicas}",
             )
         )
-    return found or [ok("scale", f"{workers} daphne, as .env says")]
+    return found or [ok("scale", f"{workers} {facts.sockets}, as .env says")]
 
 
 def drift(facts: Facts) -> list[Finding]:

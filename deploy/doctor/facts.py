@@ -40,7 +40,8 @@ class Container:
 @dataclass(frozen=True)
 class Facts:
     containers: list[Container] = field(default_factory=list)
-    replicas: int = 0  # of daphne, as .env has it
+    sockets: str = "daphne"  # the service that has the WebSockets
+    replicas: int = 0  # of it, as .env has it
     images: dict[str, str] = field(default_factory=dict)  # the tag's present image
     hashes: dict[str, str] = field(default_factory=dict)  # each service's present configuration
     descriptors: dict[str, str] = field(default_factory=dict)  # by container: lines of `pid used limit command`
@@ -57,7 +58,7 @@ def parse(text: str) -> Facts:
     sections = dict(zip(parts[::2], parts[1::2], strict=True))
     return Facts(
         containers=sorted(map(_container, json.loads(sections["containers"] or "[]")), key=lambda c: c.name),
-        replicas=_number(sections["replicas"]),
+        **_sockets(sections["sockets"].split()),
         images=_pairs(sections["images"]),
         hashes=_pairs(sections["hashes"]),
         descriptors=_by_container(sections, "descriptors"),
@@ -70,6 +71,12 @@ def _by_container(sections: dict[str, str], kind: str) -> dict[str, str]:
     return {
         name: text for heading, text in sections.items() for start, _, name in [heading.partition(" ")] if start == kind
     }
+
+
+def _sockets(words: list[str]) -> dict[str, Any]:
+    """Nothing where Compose does not accept its files, one word where .env holds no number."""
+    names = ("sockets", "replicas")
+    return dict(zip(names, (*words[:1], *map(int, words[1:])), strict=False))
 
 
 def _number(text: str) -> int:

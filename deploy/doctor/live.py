@@ -38,7 +38,8 @@ FOREIGN = "https://foreign.invalid"
 
 async def every(facts: Facts) -> list[Finding]:
     tried = await asyncio.gather(
-        *(check() for check in (handshake, own_origin, foreign_origin, dependencies)),
+        handshake(facts.sockets),
+        *(check() for check in (own_origin, foreign_origin, dependencies)),
         asyncio.to_thread(readiness, facts),
         asyncio.to_thread(peers, facts),
         leaked(facts),
@@ -67,7 +68,7 @@ async def answer(origin: str | None) -> int | str:
         return str(reason)
 
 
-async def handshake() -> list[Finding]:
+async def handshake(service: str) -> list[Finding]:
     began = time.monotonic()
     status = await answer(None)
     took = time.monotonic() - began
@@ -84,7 +85,7 @@ async def handshake() -> list[Finding]:
         421: "ALLOWED_HOSTS in .env must hold PUBLIC_URL's host; then make up",
     }
     # Any other answer, or none, comes from behind nginx or is said in its log.
-    mend = mends.get(status, "make logs S=daphne") if isinstance(status, int) else "make ps; make logs S=nginx"
+    mend = mends.get(status, f"make logs S={service}") if isinstance(status, int) else "make ps; make logs S=nginx"
     # A project of one's own may have taken the route out; the application has answered.
     finding = warning if status == 404 else error
     return [finding("handshake", f"{ROUTE}: {status}", "101", mend)]
@@ -113,7 +114,7 @@ async def foreign_origin() -> list[Finding]:
 def readiness(facts: Facts) -> list[Finding]:
     """Each container is asked itself: nginx would choose one that answers."""
     here = next((c for c in facts.containers if c.id.startswith(socket.gethostname())), None)
-    containers = [*facts.service("web"), *facts.service("daphne")]
+    containers = [*facts.service("web"), *facts.service(facts.sockets)]
     with ThreadPoolExecutor() as threads:
         reasons = list(threads.map(lambda container: _not_ready(container, here), containers))
     found = [
@@ -192,14 +193,14 @@ async def leaked(facts: Facts) -> list[Finding]:
             dead = await members.unread(client, layer, asked)
     except (OSError, RedisError):
         return []  # the dependencies say so
-    return members.judge(found, dead, layer.expiry + BEAT_SECONDS, time.time())
+    return members.judge(found, dead, facts.sockets, layer.expiry + BEAT_SECONDS, time.time())
 
 
 # ── The engine's names ─────────────────────────────────────────────────────────────────────────
 
 
 def peers(facts: Facts) -> list[Finding]:
-    return [finding for service in ("daphne", "web") for finding in compare(service, facts, resolve(service))]
+    return [finding for service in (facts.sockets, "web") for finding in compare(service, facts, resolve(service))]
 
 
 def resolve(service: str) -> set[str]:

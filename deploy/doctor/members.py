@@ -52,7 +52,9 @@ async def unread(client: Redis, layer: Any, queues: Collection[str]) -> set[str]
     return {queue for queue, probe in probes.items() if await client.zrem(layer.prefix + queue, probe)}
 
 
-def judge(found: Mapping[str, Process], dead: Collection[str], removed_after: float, now: float) -> list[Finding]:
+def judge(
+    found: Mapping[str, Process], dead: Collection[str], service: str, removed_after: float, now: float
+) -> list[Finding]:
     """`removed_after`: seconds from a process' death until the others have removed its members."""
     if not dead:
         return [ok("members", f"{sum(p.members for p in found.values())} in groups, every one's worker reads")]
@@ -64,6 +66,6 @@ def judge(found: Mapping[str, Process], dead: Collection[str], removed_after: fl
             f"the first joined {(now - oldest) / 60:.0f} minutes ago",
             "0; each message is written for them too",
             f"make doctor   again in {removed_after:g} s: the living have removed those of the dead by then; "
-            "docker compose restart daphne   where one hangs",
+            f"docker compose restart {service}   where one hangs",
         )
     ]

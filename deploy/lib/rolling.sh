@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Rolling replacement of `web` and `daphne` by the image that their name stands for. Sourced by deploy.sh and
-# rollback.sh: begin, then whatever gives the name another image, then roll.
+# Rolling replacement of `web` and of the service with the WebSockets by the image that their name stands for.
+# Sourced by deploy.sh and rollback.sh: begin, then whatever gives the name another image, then roll.
 #
 # A new container is kept out of nginx's sight until it is healthy: the engine's name server gives an address
 # as soon as its container runs, and one without sockets gets all the next ones.
@@ -23,7 +23,8 @@ REPLACING=.state/replacing
 command='' project='' stage=''
 before='' named='' before_nginx='' before_redis='' # images: what serves, and what the names stand for
 halfway='' # the command that was broken off while it replaced
-old_web='' old_daphne='' new='' nginx='' renewed='' # containers' ids
+sockets='' # the service that has the WebSockets
+old_web='' old_sockets='' new='' nginx='' renewed='' # containers' ids
 
 say() { printf '%s: %3d s  %s\n' "$command" "$SECONDS" "$*"; }
 fail() { refuse "$command" "$@"; } # fail FOUND EXPECTED MEND
@@ -43,11 +44,13 @@ begin() { # begin COMMAND
     lock "$command"
     deploy/engine.sh
     project=$(project_name .)
+    sockets=$(deploy/websockets.sh 2> /dev/null) || true # .env is at fault, which prepare.sh says better
     named=$(running_image "$project")
     before=$(served_image "$project")
     before_redis=$(image_id "$project-redis") || true
-    if [ -z "$named" ] || [ -z "$(of daphne --filter status=running)" ] || [ -z "$(of nginx --filter status=running)" ]; then
-        fail "no running web, daphne and nginx of project $project" "a running stack" "make up"
+    if [ -z "$named" ] || { [ -n "$sockets" ] && [ -z "$(of "$sockets" --filter status=running)" ]; } ||
+        [ -z "$(of nginx --filter status=running)" ]; then
+        fail "no running web, ${sockets:-daphne} and nginx of project $project" "a running stack" "make up"
     fi
     before_nginx=$(docker inspect --format '{{.Image}}' "$(of nginx --filter status=running)")
     if [ -s "$REPLACING" ]; then
@@ -114,22 +117,22 @@ take_nginx_back() {
 # ── Steps ──────────────────────────────────────────────────────────────────────────────────────
 
 roll() {
-    local web daphne
+    local web number
     old_web=$(of web --all)
-    old_daphne=$(of daphne --all)
+    old_sockets=$(of "$sockets" --all)
     nginx=$(of nginx --filter status=running)
     web=$(count web 1)
-    daphne=$(count daphne "$(deploy/dotenv.sh get DAPHNE_REPLICAS 2)")
+    number=$(count "$sockets" "$(deploy/dotenv.sh get "${sockets^^}_REPLICAS" 2)")
     # A run that was broken off has left more than there should be.
-    [ ! -s "$REPLACING" ] || read -r web daphne _ < "$REPLACING"
+    [ ! -s "$REPLACING" ] || read -r web number _ < "$REPLACING"
     check_memory
 
     stage=starting
     say "migrations, and nginx's configuration"
     migrate || fail "migrate ended with an error, above" "0" "what it names; then make $command"
 
-    say "starting $daphne daphne and $web web beside the old"
-    create "$web" "$daphne"
+    say "starting $number $sockets and $web web beside the old"
+    create "$web" "$number"
     hide
     # shellcheck disable=SC2086  # one argument each
     docker start $new > /dev/null
@@ -137,14 +140,14 @@ roll() {
     renew_nginx
     admit
     stage=replacing
-    echo "$web $daphne $command" > "$REPLACING"
+    echo "$web $number $command" > "$REPLACING"
     remember "$project" "$before" "${halfway:+$named}"
     # shellcheck disable=SC2086  # one argument each
-    retire $old_daphne
+    retire $old_sockets
     # shellcheck disable=SC2086
     retire $old_web
     rm "$REPLACING"
-    say "every web and daphne container is new: $(of daphne | wc -l) daphne, $(of web | wc -l) web"
+    say "every web and $sockets container is new: $(of "$sockets" | wc -l) $sockets, $(of web | wc -l) web"
     leftovers
 }
 
@@ -174,12 +177,12 @@ aliases() { # aliases CONTAINER NETWORK
 # For a minute there are twice as many. The kernel counts for the engine's machine, wherever that is.
 check_memory() {
     local id used=0 free
-    for id in $(of web --filter status=running) $(of daphne --filter status=running); do
+    for id in $(of web --filter status=running) $(of "$sockets" --filter status=running); do
         used=$((used + $(docker exec "$id" sh -c 'cat /sys/fs/cgroup/memory.current || cat /sys/fs/cgroup/memory/memory.usage_in_bytes' 2> /dev/null || echo 0)))
     done
     free=$(docker exec "$nginx" awk '$1 == "MemAvailable:" { printf "%d", $2 * 1024 }' /proc/meminfo)
     [ "${free:-$used}" -ge "$used" ] || fail "$((free / 1048576)) MiB of memory free" \
-        "$((used / 1048576)) MiB, which web and daphne use now: for a minute there are twice as many" "free some; or make scale N=<fewer>"
+        "$((used / 1048576)) MiB, which web and $sockets use now: for a minute there are twice as many" "free some; or make scale N=<fewer>"
 }
 
 migrate() {
@@ -195,18 +198,18 @@ migrate() {
     return "$status"
 }
 
-create() { # create WEB DAPHNE
+create() { # create WEB SOCKETS
     local output
     output=$(docker compose up --no-start --no-deps --no-recreate --no-build --scale "web=$(($(wc -w <<< "$old_web") + $1))" \
-        --scale "daphne=$(($(wc -w <<< "$old_daphne") + $2))" web daphne 2>&1) || echo "$output" >&2
+        --scale "$sockets=$(($(wc -w <<< "$old_sockets") + $2))" web "$sockets" 2>&1) || echo "$output" >&2
     find_new
     [ "$(wc -w <<< "$new")" -eq $(($1 + $2)) ] ||
         fail "$(wc -w <<< "$new") new containers" "$(($1 + $2))" "make doctor; then make $command"
 }
 
 find_new() {
-    new=$({ of web --all && of daphne --all; } | grep -vxF "$old_web
-$old_daphne") || true # none
+    new=$({ of web --all && of "$sockets" --all; } | grep -vxF "$old_web
+$old_sockets") || true # none
 }
 
 reattach() { # reattach CONTAINER NETWORK ALIAS…
@@ -290,7 +293,9 @@ admit() { # and wait until nginx has passed something to each
 }
 
 answering() { # answering SERVICE: the address that nginx has just had an answer from
-    docker exec "$nginx" curl --silent --max-time 2 --output /dev/null --dump-header - "http://127.0.0.1:8081/worker/$1" |
+    local worker=$1
+    [ "$worker" = web ] || worker=sockets
+    docker exec "$nginx" curl --silent --max-time 2 --output /dev/null --dump-header - "http://127.0.0.1:8081/worker/$worker" |
         tr -d '\r' | awk 'tolower($1) == "x-worker:" { print $NF }' || true
 }
 

@@ -1,6 +1,7 @@
 """gunicorn's configuration: https://docs.gunicorn.org/en/stable/settings.html
 
-The number of workers is WEB_CONCURRENCY, which gunicorn reads itself.
+The number of workers is WEB_CONCURRENCY, which gunicorn reads itself. deploy/uvicorn.yaml uses this too, with one
+worker of another class.
 """
 
 import os
@@ -13,7 +14,7 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = "/tmp"  # noqa: S108
 
 from prometheus_client.multiprocess import mark_process_dead
 
-from app.settings import DRAIN_SECONDS, LOGGING
+from app.settings import DRAIN_SECONDS, LOGGING, SERVICE
 from services.web import static
 
 bind = "0.0.0.0:8000"
@@ -21,14 +22,16 @@ worker_class = "app.servers.uvicorn.Worker"
 worker_tmp_dir = "/dev/shm"  # noqa: S108  # the heartbeat must not wait for a disk; the root is read-only
 control_socket_disable = True
 forwarded_allow_ips = "*"  # only nginx reaches this port, and it sets the headers itself
-# Seconds: with what app/servers/uvicorn.py needs besides. compose.yaml grants more before it kills.
-graceful_timeout = DRAIN_SECONDS + 20
+# Seconds. app/servers/uvicorn.py needs besides 1 to accept, 1.5 for idle connections where DRAIN_SECONDS are fewer, 6
+# for peers, 10 for applications, 1 for the cancelled and 3 for what is left last. compose.yaml grants more.
+graceful_timeout = DRAIN_SECONDS + 23
 keepalive = 5  # seconds; longer than nginx's (nginx/upstreams.conf), for the same reason as in app/servers/uvicorn.py
 logconfig_dict = LOGGING
 
 
 def on_starting(_server: Any) -> None:
-    static.publish()
+    if SERVICE == "web":  # who serves sockets has no pages that would name the files
+        static.publish()
 
 
 def child_exit(server: Any, worker: Any) -> None:

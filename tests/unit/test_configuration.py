@@ -14,6 +14,7 @@ from app.env import COMPOSE_OWN, WIRING
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
+STACKS = ("compose.yaml", "compose.yaml:deploy/uvicorn.yaml")
 # `NAME=value` is required, `# NAME=value` is the default.
 EXAMPLE = {
     name: (not hash_sign, value)
@@ -43,17 +44,18 @@ def read(environment: dict[str, str]) -> tuple[dict[str, Any], set[str]]:
 
 @pytest.fixture
 def interpolated(environment: dict[str, str]) -> dict[str, dict[str, Any]]:
-    """What compose.yaml interpolates, told by Compose itself."""
-    command = ["docker", "compose", "--file", "compose.yaml", "--env-file", "/dev/null", "config", "--variables"]
-    done = subprocess.run(
-        [*command, "--format", "json"],
-        cwd=ROOT,
-        env={"PATH": environment["PATH"], "PUBLIC_URL": "http://localhost"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    variables: dict[str, dict[str, Any]] = json.loads(done.stdout)
+    """What compose.yaml interpolates, also with the overlay that has settings of its own; told by Compose itself."""
+    variables: dict[str, dict[str, Any]] = {}
+    for files in STACKS:
+        done = subprocess.run(
+            ["docker", "compose", "--env-file", "/dev/null", "config", "--variables", "--format", "json"],
+            cwd=ROOT,
+            env={"PATH": environment["PATH"], "PUBLIC_URL": "http://localhost", "COMPOSE_FILE": files},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        variables |= json.loads(done.stdout)
     return variables
 
 

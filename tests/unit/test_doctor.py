@@ -92,7 +92,7 @@ def test_facts_are_read_from_their_sections() -> None:
     }
     told = facts.parse(
         f"==== containers\n{json.dumps([inspected], indent=4)}\n"
-        "==== replicas\n1\n"
+        "==== sockets\ndaphne 1\n"
         "==== hashes\ndaphne present\n"
         "==== images\nchannels-web sha256:built\nchannels-nginx \n"  # the second is not built
         "==== descriptors channels-daphne-1\n1 22 20000 python\n"
@@ -109,7 +109,7 @@ def test_facts_are_read_from_their_sections() -> None:
 
 
 def test_empty_facts_are_read() -> None:
-    assert facts.parse("==== containers\n==== replicas\n==== hashes\n==== images\n") == Facts()
+    assert facts.parse("==== containers\n==== sockets\n==== hashes\n==== images\n") == Facts()
 
 
 # ── Containers ─────────────────────────────────────────────────────────────────────────────────
@@ -266,11 +266,12 @@ def test_members_are_counted_by_process() -> None:
 
 def test_leaked_members() -> None:
     found = members.processes(GROUPS)
-    assert only(members.judge(found, set(), 86400, 400.0)).level == "ok"
-    leaked = only(members.judge(found, {"specific.dead!"}, 86400, 400.0))
+    assert only(members.judge(found, set(), "uvicorn", 86400, 400.0)).level == "ok"
+    leaked = only(members.judge(found, {"specific.dead!"}, "uvicorn", 86400, 400.0))
     assert leaked.level == "warning"
     assert leaked.found.startswith("2 members")
     assert "5 minutes" in leaked.found
+    assert "restart uvicorn" in leaked.mend
 
 
 class FakeRedis:
@@ -371,7 +372,7 @@ async def test_handshake(monkeypatch: pytest.MonkeyPatch, status: int | str, lev
         return status
 
     monkeypatch.setattr(live, "answer", answer)
-    assert only(await live.handshake()).level == level
+    assert only(await live.handshake("daphne")).level == level
 
 
 @pytest.mark.parametrize(("status", "own", "foreign"), [(101, "ok", "error"), (403, "error", "ok")])

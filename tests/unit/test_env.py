@@ -84,7 +84,7 @@ def test_scheme_host_and_port_are_an_origin(given: str) -> None:
         ("HTTP_PORT", "eighty"),
         ("DAPHNE_REPLICAS", "0"),
         ("WEB_CONCURRENCY", "0"),
-        ("PING_SECONDS", "0"),
+        ("UVICORN_REPLICAS", "100"),
         ("REDIS_MAXMEMORY", "0mb"),
         ("REDIS_MEMORY", "512"),
         ("WEB_MEMORY", "512 m"),

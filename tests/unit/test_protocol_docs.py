@@ -109,7 +109,7 @@ def test_names_of_the_query_are_those_of_the_code() -> None:
 def test_close_codes_of_the_code_are_documented() -> None:
     codes = {int(code) for cells in rows("Refusals", "answer") for code in re.findall(r"close (\d+)", cells[0])}
     ours = {room_consumer.MALFORMED, room_consumer.UNREADABLE, room_consumer.RATE_LIMITED, writer.TOO_SLOW}
-    servers = {1007, 1009, 1012}  # app/servers/daphne.py's own, and autobahn's by RFC 6455
+    servers = {1007, 1009, 1012}  # app/servers/'s own, and the libraries' by RFC 6455
     assert codes == ours | servers
 
 

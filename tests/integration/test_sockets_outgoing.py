@@ -1,4 +1,4 @@
-"""What `app.servers.daphne` does with what a peer does not take; this module is also its application.
+"""What either server in app/servers/ does with what a peer does not take; this module is also its application.
 
 The kernels of one machine hold more than 2 MB for a peer that does not read. Applications therefore send until
 something waits in the server, and say how much they sent.
@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.daphne_server import (  # noqa: F401 - fixtures among them
+from tests.integration.socket_server import (  # noqa: F401 - fixtures among them
     BINARY,
     CLOSE,
     DEADLINE,
@@ -26,6 +26,7 @@ from tests.integration.daphne_server import (  # noqa: F401 - fixtures among the
     Server,
     exactly,
     frame,
+    kind_of_server,
     next_frame,
     own_server,
     poll,
@@ -51,6 +52,8 @@ class Sender:
         self.fanout = scope["extensions"]["channels.fanout"]
         self.send = send
         self.sent = 0
+        connection = self.fanout["write"].__self__
+        self.bounded = connection if hasattr(connection, "send_queue") else connection.transport  # Daphne's, uvicorn's
 
     async def one(self) -> None:
         payload = self.sent.to_bytes(4, "big") + bytes(SIZE - 4)
@@ -92,7 +95,9 @@ async def too_much(sender: Sender, receive: Any) -> None:
 
 
 async def impatiently(sender: Sender, receive: Any) -> None:
-    sys.modules["__main__"].CLOSING_SECONDS = 7  # type: ignore[attr-defined]
+    for name in ("__main__", "app.servers.uvicorn_websocket"):  # the one of them that is the server's
+        if module := sys.modules.get(name):
+            module.CLOSING_SECONDS = 7  # type: ignore[attr-defined]
     await too_much(sender, receive)
 
 
@@ -107,7 +112,7 @@ async def half_of_what_may_wait(sender: Sender, receive: Any) -> None:
 
 
 async def a_burst(sender: Sender, receive: Any) -> None:
-    await sender.until_unsent(LIMIT)
+    await sender.until_unsent(LIMIT - FRAME)
     report(filled=sender.sent, unsent=sender.fanout["unsent"]())
     sys.stdin.readline()  # keeps the loop from writing
     for _ in range(LIMIT // SIZE):
@@ -129,7 +134,9 @@ async def one_more(sender: Sender, receive: Any) -> None:
 
 
 async def one_large_message(sender: Sender, receive: Any) -> None:
-    await sender.until_unsent(SIZE + 1)  # which Twisted holds
+    await sender.until_unsent(
+        SIZE + 1 if hasattr(sender.bounded, "send_queue") else 1
+    )  # what is held outside the bound
     await sender.send({"type": "websocket.send", "bytes": bytes(2 * LIMIT)})
     report(sent=sender.sent)
     await sender.send({"type": "websocket.close"})
@@ -137,10 +144,17 @@ async def one_large_message(sender: Sender, receive: Any) -> None:
 
 async def to_the_last_byte(sender: Sender, receive: Any) -> None:
     await sender.until_unsent(LIMIT - FRAME)
-    left = LIMIT - sender.fanout["write"].__self__.waiting_bytes
+    left = LIMIT - sender.bounded.waiting_bytes
     sender.fanout["write"](b"\x82\x7f" + (left - 10).to_bytes(8, "big") + bytes(left - 10))
     report(sent=sender.sent)
     await sender.send({"type": "websocket.close"})
+
+
+async def waits_for_one_too_slow(sender: Sender, receive: Any) -> None:
+    await sender.until_unsent(SIZE * 4)
+    waiting = asyncio.create_task(sender.fanout["drained"]())
+    await too_much(sender, receive)
+    report(drained=await asyncio.wait_for(waiting, 1))
 
 
 async def waits(sender: Sender, receive: Any) -> None:
@@ -168,7 +182,8 @@ def collected() -> list[Any]:
 
 
 async def forgets_the_request(sender: Sender, receive: Any) -> None:
-    await poll(lambda: not {"WebRequest", "HTTPChannel"} & {type(each).__name__ for each in collected()})
+    http = {"WebRequest", "HTTPChannel", "HttpToolsProtocol"}
+    await poll(lambda: not http & {type(each).__name__ for each in collected()})
     report(forgotten=True)
 
 
@@ -182,6 +197,7 @@ application = routed(
         "/large": sending(one_large_message),
         "/last-byte": sending(to_the_last_byte),
         "/waits": sending(waits),
+        "/waits-too-slow": sending(waits_for_one_too_slow),
         "/forgets": sending(forgets_the_request),
     }
 )
@@ -345,6 +361,11 @@ def test_drained_returns_when_the_peer_is_gone_and_says_so(server: Server) -> No
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # a reset
     assert server.wait_for("drained")["drained"] == [False, False]
     assert server.wait_for("emptied")
+
+
+def test_drained_returns_when_a_peer_is_too_slow_though_it_still_takes_nothing(server: Server) -> None:
+    with start(server, "/waits-too-slow"):
+        assert server.wait_for("drained") == {"drained": False}
 
 
 def test_nothing_of_the_http_request_lives_as_long_as_its_websocket(own: Server) -> None:

@@ -1,4 +1,4 @@
-"""The real server on a port of its own, for the tests of `app.servers.daphne`, and the peer's side of the wire.
+"""A real server of either kind on a port of its own, for the tests of app/servers/, and the peer's side of the wire.
 
 Each of those test modules is also the application that its server runs: the server imports it, and it reports what
 happened to it, and what was logged, as JSON lines on its standard output; one line on its standard input is a
@@ -26,7 +26,7 @@ import pytest
 from twisted.logger import globalLogPublisher
 from websockets.sync.client import ClientConnection, connect
 
-MODULE = "app.servers.daphne"
+MODULES = {"daphne": "app.servers.daphne", "uvicorn": "tests.integration.uvicorn_server"}
 LIMIT = 1000
 DEADLINE = 15.0
 PUT_OFF = 3.0  # less than the 5 s for which the server waits for a peer's answer to its close
@@ -66,7 +66,7 @@ def routed(routes: dict[str, Callable[..., Any]]) -> Callable[..., Any]:
     return application
 
 
-if os.environ.get("TEST_DAPHNE_LOGS"):  # "the application's own logging configuration"
+if os.environ.get("TEST_SERVER_LOGS"):  # "the application's own logging configuration"
     logging.getLogger().addHandler(ReportingHandler())
     logging.getLogger().setLevel(logging.INFO)
 
@@ -81,14 +81,19 @@ if os.environ.get("TEST_DAPHNE_LOGS"):  # "the application's own logging configu
 
 
 class Server:
-    def __init__(self, application: Path, stderr: Path, *options: str) -> None:
+    def __init__(self, kind: str, application: Path, stderr: Path, *options: str) -> None:
+        self.kind = kind
         root = application.parents[2]
         environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": os.pathsep.join([str(root), str(application.parent)]),
-            "TEST_DAPHNE_LOGS": "1",
+            "TEST_SERVER_LOGS": "1",
+            # What the settings demand; nothing here connects.
+            **dict.fromkeys(("SECRET_KEY", "REDIS_URL", "REDIS_PASSWORD"), "unused"),
+            "PUBLIC_URL": "http://localhost",
+            "DJANGO_SETTINGS_MODULE": "app.settings",
         }
-        command = [sys.executable, "-m", MODULE, "-p", "0", "--websocket-max-message-size", str(LIMIT), *options]
+        command = [sys.executable, "-m", MODULES[kind], "-p", "0", "--websocket-max-message-size", str(LIMIT), *options]
         self.stderr = stderr
         with stderr.open("wb") as errors:
             self.process = subprocess.Popen(
@@ -168,17 +173,24 @@ class Server:
 
 
 @contextmanager
-def running(application: Path, folder: Path, *options: str) -> Iterator[Server]:
-    server = Server(application, folder / "stderr", *options)
+def running(kind: str, application: Path, folder: Path, *options: str) -> Iterator[Server]:
+    server = Server(kind, application, folder / "stderr", *options)
     try:
         yield server
     finally:
         server.stop()
 
 
+@pytest.fixture(scope="module", name="kind", params=MODULES)
+def kind_of_server(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module", name="shared")
-def shared_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(request.path, tmp_path_factory.mktemp("daphne")) as server:
+def shared_server(
+    kind: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    with running(kind, request.path, tmp_path_factory.mktemp(kind)) as server:
         yield server
 
 
@@ -190,9 +202,9 @@ def this_tests_server(shared: Server) -> Server:
 
 
 @pytest.fixture(name="own")
-def own_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
+def own_server(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     """A server that the test may stop."""
-    with running(request.path, tmp_path) as server:
+    with running(kind, request.path, tmp_path) as server:
         yield server
 
 

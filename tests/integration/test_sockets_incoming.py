@@ -1,4 +1,4 @@
-"""What `app.servers.daphne` does with what an application does not take; this module is also its application."""
+"""What both servers do with what an application does not take; this module is also their application."""
 
 import asyncio
 import socket
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.daphne_server import (  # noqa: F401 - fixtures among them
+from tests.integration.socket_server import (  # noqa: F401 - fixtures among them
     CLOSE,
     DEADLINE,
     LIMIT,
@@ -19,6 +19,7 @@ from tests.integration.daphne_server import (  # noqa: F401 - fixtures among the
     Server,
     frame,
     go_ahead,
+    kind_of_server,
     next_frame,
     poll,
     report,
@@ -82,9 +83,9 @@ application = routed({"/command": take_on_command, "/count": count, "/close": cl
 
 
 @pytest.fixture
-def pinging(tmp_path: Path) -> Iterator[Server]:
+def pinging(kind: str, tmp_path: Path) -> Iterator[Server]:
     """A server that asks after its peers by the second, and waits no longer for their answers."""
-    with running(Path(__file__), tmp_path, "--ping-interval", "1", "--ping-timeout", "1") as server:
+    with running(kind, Path(__file__), tmp_path, "--ping-interval", "1", "--ping-timeout", "1") as server:
         yield server
 
 

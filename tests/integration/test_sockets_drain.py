@@ -1,4 +1,4 @@
-"""What `app.servers.daphne` promises of its end; this module is also the application that drains."""
+"""What either server in app/servers/ promises of its end; this module is also the application that drains."""
 
 import asyncio
 import os
@@ -18,7 +18,7 @@ import pytest
 from asgiref.sync import SyncToAsync, sync_to_async
 
 from app.drain import draining
-from tests.integration.daphne_server import (
+from tests.integration.socket_server import (  # noqa: F401 - a fixture among them
     CLOSE,
     DEADLINE,
     TEXT,
@@ -27,6 +27,7 @@ from tests.integration.daphne_server import (
     exactly,
     frame,
     go_ahead,
+    kind_of_server,
     next_frame,
     report,
     routed,
@@ -143,7 +144,7 @@ routes = {
     "/stay-when-cancelled": stay_when_cancelled,
 }
 application = routed(routes)
-if "TEST_DAPHNE_LOGS" in os.environ:  # in the server's process
+if "TEST_SERVER_LOGS" in os.environ:  # in the server's process
     draining.seconds = float(sys.argv[sys.argv.index("--server-name") + 1])
     draining.at_end(leave)
 
@@ -157,11 +158,11 @@ HANDSHAKE = (
 
 
 @pytest.fixture
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
+def server(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     """One that drains within the seconds that the test is parametrized by, or at once."""
     seconds = getattr(request, "param", 0.0)
     # Of Daphne's options one that changes nothing here: the server's environment is not the test's.
-    with running(Path(__file__), tmp_path, "--server-name", str(seconds)) as server:
+    with running(kind, Path(__file__), tmp_path, "--server-name", str(seconds)) as server:
         with closing(HTTPConnection("127.0.0.1", server.port, DEADLINE)) as first:
             first.request("GET", "/ready")  # before that it would end without draining
             assert first.getresponse().status == 200
@@ -342,10 +343,10 @@ def test_a_handshake_that_comes_when_all_have_left_is_not_answered(server: Serve
 
 
 @pytest.mark.parametrize("upgrade", ["websocket", "none"])
-def test_who_is_cancelled_before_an_answer_gives_none(tmp_path: Path, upgrade: str) -> None:
+def test_who_is_cancelled_before_an_answer_gives_none(kind: str, tmp_path: Path, upgrade: str) -> None:
     """Also if the application makes a fault of it, and others give the server the time to see that."""
     options = ("--application-close-timeout", "0", "--server-name", "0")
-    with running(Path(__file__), tmp_path, *options) as server, server.tcp() as other, server.tcp() as peer:
+    with running(kind, Path(__file__), tmp_path, *options) as server, server.tcp() as other, server.tcp() as peer:
         other.sendall(b"GET /stay-when-cancelled HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert server.wait_for("asked")
         peer.sendall(HANDSHAKE.replace(b"/echo", b"/fail-when-cancelled").replace(b"websocket", upgrade.encode()))
@@ -406,9 +407,9 @@ def test_a_second_signal_closes_the_rest_at_once_and_cancels_who_stays(server: S
         assert time.monotonic() - begun < 2 + AT_ONCE
 
 
-def test_who_does_not_end_is_cancelled_after_the_close_timeout(tmp_path: Path) -> None:
+def test_who_does_not_end_is_cancelled_after_the_close_timeout(kind: str, tmp_path: Path) -> None:
     options = ("--application-close-timeout", "1", "--server-name", "0")
-    with running(Path(__file__), tmp_path, *options) as server, server.open("/hold") as peer:
+    with running(kind, Path(__file__), tmp_path, *options) as server, server.open("/hold") as peer:
         stop(server)
         assert answer_close(peer) == 1012
         assert server.wait_for("cancelled")
