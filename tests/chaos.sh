@@ -16,5 +16,5 @@ if [ -n "${1:-}" ]; then
     exec tests/image.sh env "${sizes[@]}" pytest -v "$file"
 fi
 commit=$(git describe --always --dirty 2>/dev/null) || commit=unknown
-exec tests/image.sh env "${sizes[@]}" RESULT_COMMIT="$commit" CHAOS_RESULT="docs/results/$(date +%F)-chaos.md" \
-    RESULT_COMMAND="${sizes[*]:+${sizes[*]} }make test-chaos" pytest -v tests/chaos
+exec tests/image.sh env "${sizes[@]}" RESULT_COMMIT="$commit" CHAOS_RESULT="docs/results/$(date +%F)-chaos${WEBSOCKETS:+-$WEBSOCKETS}.md" \
+    RESULT_COMMAND="${WEBSOCKETS:+WEBSOCKETS=$WEBSOCKETS }${sizes[*]:+${sizes[*]} }make test-chaos" pytest -v tests/chaos

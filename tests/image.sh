@@ -32,4 +32,4 @@ if [ -s .state/ca-bundle.pem ]; then
     for name in PIP_CERT REQUESTS_CA_BUNDLE SSL_CERT_FILE; do options+=(--env "$name=$root/.state/ca-bundle.pem"); done
 fi
 for name in HTTP_PROXY HTTPS_PROXY NO_PROXY PIP_INDEX_URL PIP_EXTRA_INDEX_URL; do options+=(--env "$name"); done
-exec docker run "${options[@]}" --env CI --env SCREENSHOTS "$image" "$@"
+exec docker run "${options[@]}" --env CI --env SCREENSHOTS --env WEBSOCKETS "$image" "$@"

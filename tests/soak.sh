@@ -9,7 +9,9 @@ minutes=${1:-30}
     exit 1
 }
 commit=$(git describe --always --dirty 2> /dev/null) || commit=unknown
-layer=()
-[ -z "${CHANNEL_LAYER:-}" ] || layer=("CHANNEL_LAYER=$CHANNEL_LAYER")
-exec tests/image.sh env "${layer[@]}" RESULT_COMMIT="$commit" RESULT_COMMAND="${layer[*]:+${layer[*]} }make soak MINUTES=$minutes" \
-    python -m tests.soak "$minutes" "docs/results/$(date +%F)-soak.md"
+chosen=()
+for name in CHANNEL_LAYER WEBSOCKETS; do
+    [ -z "${!name:-}" ] || chosen+=("$name=${!name}")
+done
+exec tests/image.sh env "${chosen[@]}" RESULT_COMMIT="$commit" RESULT_COMMAND="${chosen[*]:+${chosen[*]} }make soak MINUTES=$minutes" \
+    python -m tests.soak "$minutes" "docs/results/$(date +%F)-soak${WEBSOCKETS:+-$WEBSOCKETS}.md"

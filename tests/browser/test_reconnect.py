@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from playwright.sync_api import expect
 
 from tests.browser.room import connected, hears, new_room, say
+from tests.stack.clone import WEBSOCKETS
 from tests.stack.processes import kill
 from tests.stack.waiting import wait_until
 
@@ -23,7 +24,7 @@ def test_a_page_whose_worker_is_killed_says_so_keeps_the_text_and_loses_no_messa
     say(page, "before")
     hears(page, "before")
     page.locator("#text").fill("only begun")
-    kill(stack.containers("daphne"))
+    kill(stack.containers(WEBSOCKETS))
     expect(page.locator("#state")).to_contain_text("trying again")
     expect(page.locator("#text")).to_have_value("only begun")
     say(page, "written while nobody listens")
@@ -33,7 +34,7 @@ def test_a_page_whose_worker_is_killed_says_so_keeps_the_text_and_loses_no_messa
     expect(page.locator("#entries .text")).to_have_text(["before", "written while nobody listens"])
     expect(page.locator("#entries .gap")).to_have_count(0)
     wait_until(
-        lambda: all(c["State"]["Health"]["Status"] == "healthy" for c in stack.containers("daphne")),
+        lambda: all(c["State"]["Health"]["Status"] == "healthy" for c in stack.containers(WEBSOCKETS)),
         60,
         "healthy workers for the tests that follow",
     )

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from tests.chaos.recovery import by_worker
 from tests.chaos.result import Result
 from tests.chaos.town import Town
-from tests.stack.clone import Clone
+from tests.stack.clone import WEBSOCKETS, Clone
 from tests.stack.pages import visited
 
 DRAIN_SECONDS = 10.0  # .env.example's
@@ -18,7 +18,7 @@ VISIT = 0.25  # seconds between two rounds of a visitor: the machine is for the 
 async def test_a_deployment_costs_no_message_and_no_page(stack: Clone, trial: Callable[..., Awaitable[Result]]):
     style = stack.path / "MyChannels/static/MyChannels/page.css"
     style.write_text(style.read_text() + "\n/* another build */\n")
-    before = {container["Config"]["Hostname"] for container in stack.containers("daphne")}
+    before = {container["Config"]["Hostname"] for container in stack.containers(WEBSOCKETS)}
     towns: list[Town] = []
 
     async def deploy(town: Town) -> None:

@@ -10,7 +10,7 @@ from time import monotonic
 
 from tests.chaos.result import Result
 from tests.chaos.town import Town
-from tests.stack.clone import Clone
+from tests.stack.clone import WEBSOCKETS, Clone
 from tests.stack.processes import kill
 from tests.stack.waiting import wait_until
 from tests.stack.wire import handshake
@@ -23,7 +23,7 @@ async def test_killing_every_worker_costs_no_message(stack: Clone, trial: Callab
         def answers() -> bool:
             return handshake(stack, "/ws/echo/chaos/").status == 101
 
-        await asyncio.to_thread(kill, stack.containers("daphne"))
+        await asyncio.to_thread(kill, stack.containers(WEBSOCKETS))
         await asyncio.to_thread(wait_until, answers, SECONDS, "a handshake is answered", every=0.05)
         return monotonic()
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.chaos.result import Result
 from tests.chaos.town import Town
-from tests.stack.clone import Clone
+from tests.stack.clone import OVERLAYS, Clone
 
 FULL = 10.0
 OVERLAY = """
@@ -28,7 +28,7 @@ def small_disk(fresh_clone: Callable[[], Clone]) -> Clone:
     clone = fresh_clone()
     (clone.path / "deploy" / "small-disk.yaml").write_text(OVERLAY)
     clone.run("deploy/configure.sh")
-    clone.set(COMPOSE_FILE="compose.yaml:deploy/small-disk.yaml")
+    clone.set(COMPOSE_FILE=f"{OVERLAYS}:deploy/small-disk.yaml")
     clone.make("up")
     return clone
 

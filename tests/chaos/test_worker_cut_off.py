@@ -6,7 +6,7 @@ from time import monotonic
 
 from tests.chaos.result import Result
 from tests.chaos.town import Town
-from tests.stack.clone import Clone, docker
+from tests.stack.clone import WEBSOCKETS, Clone, docker
 
 CUT_OFF = 15.0
 
@@ -15,12 +15,12 @@ async def test_a_worker_without_redis_catches_up_once_it_is_joined_again(
     stack: Clone, trial: Callable[..., Awaitable[Result]]
 ):
     async def cut_off(town: Town) -> float:
-        victim = stack.containers("daphne")[0]
+        victim = stack.containers(WEBSOCKETS)[0]
         assert town.on(victim["Config"]["Hostname"])
         network = f"{stack.project}_backend"
         await asyncio.to_thread(docker, "network", "disconnect", network, victim["Id"])
         await asyncio.sleep(CUT_OFF)
-        await asyncio.to_thread(docker, "network", "connect", "--alias", "daphne", network, victim["Id"])
+        await asyncio.to_thread(docker, "network", "connect", "--alias", WEBSOCKETS, network, victim["Id"])
         return monotonic()
 
     assert (await trial(stack, cut_off, promised=10.0)).broken == []

@@ -6,7 +6,7 @@ from time import monotonic
 
 from tests.chaos.result import Result
 from tests.chaos.town import Town
-from tests.stack.clone import Clone, docker
+from tests.stack.clone import WEBSOCKETS, Clone, docker
 
 FROZEN = 15.0  # as long as a process without a heartbeat counts as alive
 
@@ -15,7 +15,7 @@ async def test_a_frozen_workers_clients_miss_nothing_once_it_is_thawed(
     stack: Clone, trial: Callable[..., Awaitable[Result]]
 ):
     async def freeze_one(town: Town) -> float:
-        victim = stack.containers("daphne")[0]
+        victim = stack.containers(WEBSOCKETS)[0]
         assert town.on(victim["Config"]["Hostname"])
         await asyncio.to_thread(docker, "pause", victim["Id"])
         await asyncio.sleep(FROZEN)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tests.chaos.recovery import from_the_end, from_the_lost_socket
 from tests.chaos.result import Result
 from tests.chaos.town import Town
+from tests.stack.clone import WEBSOCKETS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -51,5 +52,5 @@ async def endure(
 
 def logged(stack: Clone, since: datetime) -> list[str]:
     """The lines of those who run our code, cut where they get long."""
-    logs = stack.compose("logs", "--no-color", "--since", since.isoformat(), "daphne", "web").stdout
+    logs = stack.compose("logs", "--no-color", "--since", since.isoformat(), WEBSOCKETS, "web").stdout
     return [line[:2000] for line in logs.splitlines()]

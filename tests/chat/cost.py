@@ -12,7 +12,7 @@ from time import monotonic
 from uuid import uuid4
 
 from tests.chat.crowd import Crowd
-from tests.stack.clone import Clone, docker, remove_interrupted
+from tests.stack.clone import WEBSOCKETS, Clone, docker, remove_interrupted
 
 MEMBERS, ROOMS = 2000, 100
 LISTENERS, RATE, SECONDS = 100, 50.0, 20.0
@@ -21,7 +21,7 @@ SETTLE = 10.0  # seconds in which joining ends to cost
 
 def resident(clone: Clone) -> int:
     """Bytes that the workers hold together."""
-    pids = [str(container["State"]["Pid"]) for container in clone.containers("daphne")]
+    pids = [str(container["State"]["Pid"]) for container in clone.containers(WEBSOCKETS)]
     script = "for pid in " + " ".join(pids) + "; do grep VmRSS /proc/$pid/status; done"
     shown = docker("run", "--rm", "--pid=host", "--user=0", "channels-tests", "sh", "-c", script)
     return sum(int(kilobytes) for kilobytes in re.findall(r"(\d+) kB", shown)) * 1024
@@ -29,7 +29,7 @@ def resident(clone: Clone) -> int:
 
 def processor(clone: Clone) -> dict[str, float]:
     """Seconds of processor time that each service's containers have used."""
-    used = dict.fromkeys(("daphne", "nginx", "redis"), 0.0)
+    used = dict.fromkeys((WEBSOCKETS, "nginx", "redis"), 0.0)
     for service in used:
         for container in clone.containers(service):
             for process in docker("exec", container["Id"], "sh", "-c", "cat /proc/[0-9]*/stat").splitlines():

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from deploy.doctor import redis as redis_report
-from tests.stack.clone import docker
+from tests.stack.clone import WEBSOCKETS, docker
 
 if TYPE_CHECKING:
     from tests.stack.clone import Clone
@@ -29,8 +29,8 @@ METRICS = {
     "rooms": "rooms",
     "members": "room_members",
 }
-APPLICATION = ("daphne", "web")
-SERVICES = ("daphne", "web", "nginx", "redis")
+APPLICATION = (WEBSOCKETS, "web")
+SERVICES = (*APPLICATION, "nginx", "redis")
 
 Series = tuple[str, str]  # the part, and what of it
 

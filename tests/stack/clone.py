@@ -24,7 +24,11 @@ NOT_IN_A_CLONE = shutil.ignore_patterns(
 KEPT = {".env", ".state", "backups", "secrets"}
 # The settings that other tests run with are not the stack's.
 OF_THE_MACHINE = re.compile(r"PATH|HOME|(PYTHON|NGINX|REDIS)_IMAGE|(PIP|DOCKER)_.*|.*_proxy", re.IGNORECASE)
-SERVICES = ("redis", "web", "daphne", "nginx")
+# The service that has the WebSockets: `WEBSOCKETS=uvicorn make test` has every stack with the overlay of that name.
+WEBSOCKETS = os.environ.get("WEBSOCKETS") or "daphne"
+REPLICAS = f"{WEBSOCKETS.upper()}_REPLICAS"
+OVERLAYS = "compose.yaml" if WEBSOCKETS == "daphne" else f"compose.yaml:deploy/{WEBSOCKETS}.yaml"
+SERVICES = ("redis", "web", WEBSOCKETS, "nginx")
 
 
 class Clone:
@@ -45,6 +49,10 @@ class Clone:
         """The tree as it is now, or as it was."""
         if commit is None:
             shutil.copytree(ROOT, self.path, ignore=NOT_IN_A_CLONE)
+            example = self.path / ".env.example"  # which the first `make up` copies
+            example.write_text(
+                example.read_text().replace("# COMPOSE_FILE=compose.yaml\n", f"COMPOSE_FILE={OVERLAYS}\n")
+            )
         else:
             command = ("git", "-c", f"safe.directory={ROOT}", "-C", str(ROOT), "archive", commit)
             archive = subprocess.run(command, check=True, capture_output=True, timeout=60)

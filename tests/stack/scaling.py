@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from tests.stack.clone import WEBSOCKETS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -16,7 +18,7 @@ WORKERS = 2  # of the shared stack; whoever changes it restores it
 def workers(stack: Clone) -> dict[str, dict[str, Any]]:
     """The running Daphne containers by the address that nginx logs."""
     found = {}
-    for container in stack.containers("daphne"):
+    for container in stack.containers(WEBSOCKETS):
         if container["State"]["Running"]:
             address = container["NetworkSettings"]["Networks"][f"{stack.project}_edge"]["IPAddress"]
             found[f"{address}:8000"] = container
@@ -28,5 +30,5 @@ def restored(stack: Clone) -> Iterator[None]:
     try:
         yield
     finally:
-        if len(stack.containers("daphne")) != WORKERS:
+        if len(stack.containers(WEBSOCKETS)) != WORKERS:
             stack.make("scale", f"N={WORKERS}")

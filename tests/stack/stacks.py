@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack.clone import Clone, remove_interrupted
+from tests.stack.clone import REPLICAS, Clone, remove_interrupted
 
 OWN_SOCKET = """
 from MyChannels import own
@@ -65,7 +65,7 @@ def neighbour(fresh_clone: Callable[[], Clone], stack: Clone) -> Clone:
         ALLOWED_HOSTS="localhost,.localhost,127.0.0.1,LOCALHOST",  # which nginx takes each once only
         ALLOWED_ORIGINS="https://friend.example",
         MAX_MESSAGE_BYTES="131072",
-        DAPHNE_REPLICAS="1",
+        **{REPLICAS: "1"},
     )
     clone.make("up")
     return clone

@@ -73,7 +73,7 @@ async def test_all_is_back_and_every_room_begins_an_epoch(neighbour: Clone):
         user = add_user(neighbour)
         await member.send("after")
         present = backups(neighbour)
-        docker("pause", neighbour.containers("daphne")[0]["Id"])  # it would go on in the old epoch
+        docker("pause", neighbour.containers(WEBSOCKETS)[0]["Id"])  # it would go on in the old epoch
         neighbour.make("restore", f"F={older}", YES="1")
         await member.wait_for(lambda client: client.connected and client.epoch != epoch, 30)
         assert member.offset == 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.stack.clone import Clone, docker
+from tests.stack.clone import WEBSOCKETS, Clone, docker
 from tests.stack.wire import request
 
 
@@ -14,7 +14,9 @@ from tests.stack.wire import request
     ],
 )
 def test_a_mistake_is_named_and_the_stack_goes_on(neighbour: Clone, path: str, mistake: str, named: str) -> None:
-    before = {container["Id"] for service in ("web", "daphne", "nginx") for container in neighbour.containers(service)}
+    before = {
+        container["Id"] for service in ("web", WEBSOCKETS, "nginx") for container in neighbour.containers(service)
+    }
     names = [f"{neighbour.project}-{name}" for name in ("web", "nginx", "redis")]
     images = docker("image", "inspect", "--format", "{{.Id}}", *names)
     file = neighbour.path / path
@@ -27,7 +29,7 @@ def test_a_mistake_is_named_and_the_stack_goes_on(neighbour: Clone, path: str, m
     assert done.returncode != 0
     assert named in done.stdout + done.stderr
     assert "nothing was replaced" in done.stdout + done.stderr
-    after = {container["Id"] for service in ("web", "daphne", "nginx") for container in neighbour.containers(service)}
+    after = {container["Id"] for service in ("web", WEBSOCKETS, "nginx") for container in neighbour.containers(service)}
     assert after == before
     assert request(neighbour, "/").status == 200
     assert docker("image", "inspect", "--format", "{{.Id}}", *names) == images, "else `docker compose up` starts it"

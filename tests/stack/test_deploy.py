@@ -17,7 +17,7 @@ from uuid import uuid4
 import pytest
 
 from tests.chat.crowd import Crowd
-from tests.stack.clone import Clone, docker
+from tests.stack.clone import REPLICAS, WEBSOCKETS, Clone, docker
 from tests.stack.pages import visited
 from tests.stack.processes import nginx_is_leaving
 from tests.stack.waiting import wait_until
@@ -73,9 +73,9 @@ def configurations(clone: Clone) -> set[str]:
 
 def nothing_to_do(clone: Clone) -> None:
     """For Compose, which would replace what is not as it should be, and for the doctor."""
-    before = ids(clone, "redis", "web", "daphne", "nginx", "migrate")
+    before = ids(clone, "redis", "web", WEBSOCKETS, "nginx", "migrate")
     clone.compose("up", "--detach", "--wait")
-    assert ids(clone, "redis", "web", "daphne", "nginx", "migrate") == before
+    assert ids(clone, "redis", "web", WEBSOCKETS, "nginx", "migrate") == before
     report = json.loads(clone.run("deploy/doctor.sh", "--json").stdout)
     assert [finding for finding in report["findings"] if finding["level"] == "error"] == []
 
@@ -131,10 +131,10 @@ def deploy_until(clone: Clone, at: str) -> str:
 
 @pytest.fixture(scope="module")
 def clone(fresh_clone: Callable[[], Clone]) -> Clone:
-    """One web and one Daphne, which is soon drained."""
+    """One web and one WebSocket worker, which is soon drained."""
     clone = fresh_clone()
     clone.run("deploy/configure.sh")
-    clone.set(DAPHNE_REPLICAS="1", DRAIN_SECONDS="2")
+    clone.set(**{REPLICAS: "1"}, DRAIN_SECONDS="2")
     clone.make("up")
     return clone
 
@@ -153,7 +153,7 @@ def second_build(clone: Clone) -> None:
 async def test_a_new_build_arrives_and_goes_again_and_nobody_loses_a_message(clone: Clone, second_build: None):
     """The terminal is lost while both serve side by side, and the build before is taken back from there. nginx goes on
     all the while. To the end without: `make test-chaos S=deploy`."""
-    first, nginx, redis = ids(clone, "web", "daphne"), clone.containers("nginx")[0], ids(clone, "redis")
+    first, nginx, redis = ids(clone, "web", WEBSOCKETS), clone.containers("nginx")[0], ids(clone, "redis")
     first_images, old_style = images(clone), stylesheet(clone)
 
     async with unnoticed(clone) as crowd:
@@ -172,7 +172,7 @@ async def test_a_new_build_arrives_and_goes_again_and_nobody_loses_a_message(clo
     assert "old and new containers serve side by side" in said
     assert answer.headers["X-Build"] == "second"
     assert styles == [200, 200]
-    third = ids(clone, "web", "daphne")
+    third = ids(clone, "web", WEBSOCKETS)
     assert len(first) == len(third) == 2
     assert not first & third
     assert first_images == images(clone) != second_images
@@ -190,14 +190,14 @@ async def test_a_build_that_never_gets_ready_changes_nothing_for_anybody(clone: 
     """Not one socket is lost, nothing reaches the new containers, nginx would start with what it has loaded; meanwhile
     nobody else changes the stack. Its migration stays, which is said, and another rollback is refused for it."""
     health = clone.path / "app/health.py"
-    good, before = health.read_text(), ids(clone, "web", "daphne", "nginx")
+    good, before = health.read_text(), ids(clone, "web", WEBSOCKETS, "nginx")
     names, loaded = images(clone), configurations(clone)
     health.write_text(good + NEVER_READY)
     migration(clone, "0002_unmarked", marked=False, after="0001_marked")
     try:
         async with unnoticed(clone) as crowd:
             deploying = asyncio.create_task(asyncio.to_thread(clone.make, "deploy", check=False, HEALTHY_SECONDS="8"))
-            beside = lambda: len(ids(clone, "daphne")) == 2  # noqa: E731
+            beside = lambda: len(ids(clone, WEBSOCKETS)) == 2  # noqa: E731
             try:
                 await asyncio.to_thread(wait_until, beside, BESIDE, "new workers beside the old")
                 scaled = await asyncio.to_thread(clone.make, "scale", "N=3", check=False)
@@ -214,7 +214,7 @@ async def test_a_build_that_never_gets_ready_changes_nothing_for_anybody(clone: 
     assert "refuses the migrations" in done.stderr
     assert scaled.returncode
     assert "make deploy at work" in scaled.stderr
-    assert ids(clone, "web", "daphne", "nginx") == before
+    assert ids(clone, "web", WEBSOCKETS, "nginx") == before
     assert images(clone) == names
     assert configurations(clone) == loaded
     assert len(loaded) == 1
@@ -222,7 +222,7 @@ async def test_a_build_that_never_gets_ready_changes_nothing_for_anybody(clone: 
     refused = clone.make("rollback", check=False)
     assert refused.returncode
     assert "mychannels.0002_unmarked" in refused.stderr
-    assert ids(clone, "web", "daphne", "nginx") == before
+    assert ids(clone, "web", WEBSOCKETS, "nginx") == before
     assert images(clone) == names
 
 

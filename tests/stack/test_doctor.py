@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.stack.clone import Clone, docker
+from tests.stack.clone import WEBSOCKETS, Clone, docker
 from tests.stack.waiting import wait_until
 
 
@@ -29,7 +29,7 @@ def test_a_healthy_stack_has_nothing_to_mend_and_no_secret_is_told(neighbour: Cl
 
 
 def test_a_paused_worker_is_named_and_the_line_wakes_it(neighbour: Clone) -> None:
-    name = neighbour.containers("daphne")[0]["Name"].lstrip("/")
+    name = neighbour.containers(WEBSOCKETS)[0]["Name"].lstrip("/")
     docker("pause", name)
     status, found = findings(neighbour)
     assert status == 1
@@ -56,9 +56,11 @@ def test_settings_that_others_can_read_are_named_and_the_line_hides_them(neighbo
 
 
 def test_workers_beyond_what_is_remembered_are_named(neighbour: Clone) -> None:
-    neighbour.compose("up", "--detach", "--wait", "--no-deps", "--no-recreate", "--scale", "daphne=2", "daphne")
+    neighbour.compose(
+        "up", "--detach", "--wait", "--no-deps", "--no-recreate", "--scale", f"{WEBSOCKETS}=2", WEBSOCKETS
+    )
     status, found = findings(neighbour)
-    neighbour.compose("up", "--detach", "--wait", "--no-deps", "--no-recreate", "daphne")
+    neighbour.compose("up", "--detach", "--wait", "--no-deps", "--no-recreate", WEBSOCKETS)
     assert status == 0, found
     assert "make scale" in found["scale"][0]["mend"]
 

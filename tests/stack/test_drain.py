@@ -19,7 +19,7 @@ import pytest
 
 from tests.chat.client import CHAT_V1
 from tests.chat.crowd import Crowd
-from tests.stack.clone import Clone, docker
+from tests.stack.clone import WEBSOCKETS, Clone, docker
 from tests.stack.scaling import WORKERS, restored, workers
 from tests.stack.wire import open_socket, request
 
@@ -69,7 +69,11 @@ async def talking(stack: Clone, seconds: float) -> AsyncIterator[Crowd]:
 @contextmanager
 def exit_codes(project: str) -> Iterator[list[int]]:
     """Of the Daphne containers that end meanwhile, also of those that are removed; complete when it is left."""
-    labels = (f"label=com.docker.compose.project={project}", "label=com.docker.compose.service=daphne", "event=die")
+    labels = (
+        f"label=com.docker.compose.project={project}",
+        f"label=com.docker.compose.service={WEBSOCKETS}",
+        "event=die",
+    )
     filters = [f"--filter={label}" for label in labels]
     # Followed, because the engine keeps few: each health check of each container is three.
     command = ["docker", "events", "--since", f"{time():.3f}", *filters, "--format", EXIT_CODE]
@@ -105,8 +109,8 @@ async def test_clients_of_workers_that_leave_are_moved_within_moments_and_lose_n
 @pytest.mark.parametrize(
     "commands",
     [
-        [["restart", "daphne"]],
-        [["stop", "daphne"], ["up", "--detach", "--wait"]],
+        [["restart", WEBSOCKETS]],
+        [["stop", WEBSOCKETS], ["up", "--detach", "--wait"]],
         [["stop"], ["up", "--detach", "--wait"]],
         [["down"], ["up", "--detach", "--wait"]],
     ],

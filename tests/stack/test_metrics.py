@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from tests.chat.client import ChatClient
-from tests.stack.clone import Clone, docker
+from tests.stack.clone import WEBSOCKETS, Clone, docker
 from tests.stack.wire import handshake, request
 
 
@@ -18,7 +18,7 @@ def metrics(container: str) -> dict[str, float]:
 
 
 async def test_what_is_said_in_a_room_is_counted_by_the_worker_that_serves_it(stack: Clone):
-    before = {container["Id"]: metrics(container["Id"]) for container in stack.containers("daphne")}
+    before = {container["Id"]: metrics(container["Id"]) for container in stack.containers(WEBSOCKETS)}
     address = f"ws://{stack.host}/ws/chat/metrics-{uuid4().hex[:8]}/"
     async with ChatClient(address, name="Ada", host="127.0.0.1") as client:
         await client.send("hello")

@@ -3,7 +3,7 @@
 import asyncio
 import json
 
-from tests.stack.clone import Clone
+from tests.stack.clone import WEBSOCKETS, Clone
 from tests.stack.wire import access, handshake, open_socket, request
 
 
@@ -15,7 +15,7 @@ async def test_an_own_socket_is_served_by_daphne(stack: Clone):
     async with open_socket(stack, "/own/socket") as socket, asyncio.timeout(10):
         shown = json.loads(await socket.recv())
     assert shown["path"] == "/own/socket"
-    assert shown["worker"] in hostnames(stack, "daphne")
+    assert shown["worker"] in hostnames(stack, WEBSOCKETS)
 
 
 def test_an_own_page_is_served_by_web(stack: Clone):
@@ -27,7 +27,7 @@ def test_the_upgrade_header_chooses_the_service_not_the_path(stack: Clone):
     page, socket = request(stack, "/own/socket"), handshake(stack, "/own/page")
     ids = page.headers["X-Request-ID"], socket.headers["X-Request-ID"]
     entries = access(stack, ids)
-    assert [entries[name]["upstream"] for name in ids] == ["web", "daphne"]
+    assert [entries[name]["upstream"] for name in ids] == ["web", WEBSOCKETS]
     assert (page.status, socket.status) == (404, 404)
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.stack.clone import Clone
+from tests.stack.clone import WEBSOCKETS, Clone
 from tests.stack.waiting import wait_until
 from tests.stack.wire import receive, request, room
 
-SERVED = ("web", "daphne", "nginx")
+SERVED = ("web", WEBSOCKETS, "nginx")
 
 
 def containers(stack: Clone) -> list[dict[str, Any]]:

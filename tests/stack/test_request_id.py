@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.stack.clone import Clone
+from tests.stack.clone import WEBSOCKETS, Clone
 from tests.stack.waiting import wait_until
 from tests.stack.wire import access, handshake, open_socket, request, request_id
 
@@ -29,14 +29,14 @@ async def test_a_socket_has_one_id_everywhere(stack: Clone):
         await socket.recv()
     number = request_id(socket)
     entry = access(stack, [number])[number]
-    assert (entry["path"], entry["status"], entry["upstream"]) == ("/own/socket", 101, "daphne")
-    lines = told(stack, "daphne", number)
-    assert [(line["service"], line["message"]) for line in lines] == [("daphne", "own socket opened")]
+    assert (entry["path"], entry["status"], entry["upstream"]) == ("/own/socket", 101, WEBSOCKETS)
+    lines = told(stack, WEBSOCKETS, number)
+    assert [(line["service"], line["message"]) for line in lines] == [(WEBSOCKETS, "own socket opened")]
 
 
 def test_an_unhandled_exception_is_logged_with_its_requests_id(stack: Clone):
     number = handshake(stack, "/own/fault").headers["X-Request-ID"]
-    lines = told(stack, "daphne", number)
+    lines = told(stack, WEBSOCKETS, number)
     assert [line["level"] for line in lines] == ["ERROR"]
     assert "the own socket's fault" in lines[0]["exc_info"]
 
@@ -51,7 +51,7 @@ def test_what_nginx_refuses_itself_has_one_too(stack: Clone):
 
 
 def test_every_line_of_the_applications_logs_is_one_json_object(stack: Clone):
-    for service in ("web", "daphne"):
+    for service in ("web", WEBSOCKETS):
         text = stack.compose("logs", "--no-color", "--no-log-prefix", service).stdout.splitlines()
         assert text
         assert [line for line in text if not line.startswith("{")] == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.stack.clone import Clone
+from tests.stack.clone import WEBSOCKETS, Clone
 from tests.stack.wire import Answer, access, handshake, raw, request
 
 GOOD = {"one": "a", "eighty": "a" * 80, "every kind": "-aZ_09-", "a file's": "index_html"}
@@ -40,7 +40,7 @@ def test_anything_else_is_no_page(stack: Clone, name: str):
 
 @pytest.mark.parametrize("name", BAD.values(), ids=BAD)
 def test_anything_else_is_no_socket(stack: Clone, name: str):
-    assert from_the_application(stack, handshake(stack, f"/ws/chat/{name}/"), "daphne") == 404
+    assert from_the_application(stack, handshake(stack, f"/ws/chat/{name}/"), WEBSOCKETS) == 404
 
 
 @pytest.mark.parametrize("path", ["/", "/ws/", "/ws/nobody/room/", "/chat/room/", "/static/room", "/admin/room"])
@@ -48,7 +48,7 @@ def test_a_path_without_a_socket_is_no_socket(stack: Clone, path: str):
     if path.startswith("/static/"):
         assert handshake(stack, path).status == 404
     else:
-        assert from_the_application(stack, handshake(stack, path), "daphne") == 404
+        assert from_the_application(stack, handshake(stack, path), WEBSOCKETS) == 404
 
 
 @pytest.mark.parametrize("path", ["/chat/a%00b/", "/chat/a b/", "/chat/%zz/"])

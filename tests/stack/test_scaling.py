@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.stack.clone import Clone
+from tests.stack.clone import REPLICAS, WEBSOCKETS, Clone
 from tests.stack.scaling import restored, workers
 from tests.stack.wire import SECONDS, handshake, open_socket
 
@@ -60,7 +60,7 @@ async def test_new_workers_get_sockets_within_5_s_and_nginx_is_left_alone(stack:
 
 async def test_plain_compose_scales_too(stack: Clone):
     before, old = nginx(stack), workers(stack)
-    scale = ("up", "--detach", "--wait", "--no-recreate", "--scale", "daphne=4")
+    scale = ("up", "--detach", "--wait", "--no-recreate", "--scale", f"{WEBSOCKETS}=4")
     await asyncio.to_thread(stack.compose, *scale)
     await new_workers_get_sockets(stack, old)
     assert nginx(stack) == before
@@ -69,7 +69,7 @@ async def test_plain_compose_scales_too(stack: Clone):
 def test_the_number_is_remembered(stack: Clone):
     stack.make("scale", "N=3")
     scaled = workers(stack).keys()
-    assert "\nDAPHNE_REPLICAS=3\n" in (stack.path / ".env").read_text()
+    assert f"\n{REPLICAS}=3\n" in (stack.path / ".env").read_text()
     stack.compose("up", "--detach")
     assert len(scaled) == 3
     assert workers(stack).keys() == scaled

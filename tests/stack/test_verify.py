@@ -2,14 +2,14 @@
 
 import re
 
-from tests.stack.clone import Clone
+from tests.stack.clone import WEBSOCKETS, Clone
 
 
 def test_verify_names_two_workers_and_succeeds(stack: Clone):
     done = stack.make("verify")
-    names = {container["Name"].removeprefix("/") for container in stack.containers("daphne")}
+    names = {container["Name"].removeprefix("/") for container in stack.containers(WEBSOCKETS)}
     assert len(names) == 2
-    assert names == set(re.findall(rf"{stack.project}-daphne-\d+", done.stdout))
+    assert names == set(re.findall(rf"{stack.project}-{WEBSOCKETS}-\d+", done.stdout))
 
 
 def test_verify_fails_where_there_is_one_worker(neighbour: Clone):

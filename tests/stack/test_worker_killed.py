@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tests.stack.clone import Clone
+from tests.stack.clone import WEBSOCKETS, Clone
 from tests.stack.processes import kill
 from tests.stack.scaling import workers
 from tests.stack.waiting import wait_until
@@ -14,7 +14,7 @@ async def test_a_killed_worker_comes_back_while_clients_connect(stack: Clone):
     name, pid, restarts = victim["Id"], victim["State"]["Pid"], victim["RestartCount"]
 
     def back() -> bool:
-        (now,) = (container for container in stack.containers("daphne") if container["Id"] == name)
+        (now,) = (container for container in stack.containers(WEBSOCKETS) if container["Id"] == name)
         again = now["State"]["Pid"] not in {0, pid} and now["RestartCount"] == restarts + 1
         return again and now["State"]["Health"]["Status"] == "healthy"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.client import ClientConnection
 
-from tests.stack.clone import ROOT, Clone
+from tests.stack.clone import REPLICAS, ROOT, Clone
 from tests.stack.wire import SECONDS, access, open_socket, request, request_id, served_by
 
 # "The model, `path`:" or "append to `path`:", then a fenced block.
@@ -33,7 +33,7 @@ def example(neighbour: Clone) -> Clone:
     shutil.copy(Path(__file__).with_name("multichat.py"), neighbour.path / "MyChannels")
     with (neighbour.path / "MyChannels/routing.py").open("a") as file:
         file.write(THIRD_PARTY)
-    neighbour.set(DAPHNE_REPLICAS="2")
+    neighbour.set(**{REPLICAS: "2"})
     neighbour.make("migrations")
     neighbour.make("up")
     return neighbour
