@@ -1,7 +1,7 @@
 """All workers are killed at once, and refuse until they are back: every client has all within 10 s of the first
 handshake, of which up to 8 s are the client's own delay after its fourth refusal.
 
-Passive health checks let one socket through in three seconds then, until it ends: nginx/upstreams.conf.
+Passive health checks let one socket through in three seconds then, until it ends: nginx/templates/.
 """
 
 import asyncio

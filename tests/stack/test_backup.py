@@ -12,7 +12,7 @@ import pytest
 from deploy.backup import archive
 from tests.chat.client import ChatClient
 from tests.chat.record import Welcome
-from tests.stack.clone import SERVICES, Clone, docker
+from tests.stack.clone import SERVICES, WEBSOCKETS, Clone, docker
 from tests.stack.wire import request
 
 USERS = "from django.contrib.auth.models import User; "
