@@ -8,17 +8,19 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from channels_redis.serializers import registry
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from MyChannels import connection as connections
 from MyChannels.groups import ROOMS_KEY, log_keys
-from MyChannels.log import NOTHING_SEEN, REF_SECONDS, Appended, Position, Unavailable
+from MyChannels.log import NOTHING_SEEN, REF_SECONDS, Announcement, Appended, Position, Unavailable
 from MyChannels.log.stream import TIDY_MILLISECONDS, StreamLog
 
 from .logs import StreamLogs, append_surely, draft
 from .redis_server import RedisServer
 
+SERIALIZER = registry.get_serializer("msgpack")  # the layer's
 GONE_SECONDS = 60  # a room in which nothing was said leaves no key so long after its last member
 
 
@@ -45,6 +47,28 @@ def position(appended: Appended) -> Position:
 
 async def said(log: StreamLog, room: str, count: int) -> list[Appended]:
     return [await log.append(room, draft(str(n))) for n in range(1, count + 1)]
+
+
+# ── Announcements ──────────────────────────────────────────────────────────────────────────────
+
+
+async def test_an_append_announces_itself_once_with_where_it_is(logs: StreamLogs, admin: Redis, room: str) -> None:
+    """Nothing can be lost between the two, and events come in the order of the offsets."""
+    channel = f"asgi__group__{room}"
+    announcement = Announcement(channel, SERIALIZER.serialize({"type": "chat_message", "text": "你好", "user": True}))
+    log = logs.make()
+    async with admin.pubsub() as subscription:
+        await subscription.subscribe(channel)
+        assert (await subscription.get_message(timeout=5))["type"] == "subscribe"
+        said = [await log.append(room, draft(str(n)), NOTHING_SEEN, announcement) for n in (1, 2, 2)]
+        await log.append(room, draft("told by nobody"))
+        heard = [SERIALIZER.deserialize((await subscription.get_message(timeout=5))["data"]) for _ in range(2)]
+        assert await subscription.get_message(timeout=0.2) is None
+    assert [each.new for each in said] == [True, True, False]
+    assert heard == [
+        {"type": "chat_message", "text": "你好", "user": True, "epoch": e.epoch, "offset": e.offset, "time": e.sent_at}
+        for e in said[:2]
+    ]
 
 
 # ── Keys ───────────────────────────────────────────────────────────────────────────────────────
