@@ -7,7 +7,7 @@ import re
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hiredis import pack_command
+from hiredis import PushNotification, pack_command
 from redis._parsers.hiredis import NOT_ENOUGH_DATA
 from redis.asyncio import Connection as RedisConnection
 from redis.asyncio import ConnectionPool
@@ -159,7 +159,7 @@ class Connection:
         if self._worker:
             self._worker.cancel()
             await asyncio.wait([self._worker])
-        for question in self._waiting:
+        for question in (*self._waiting, *(self._holding or ())):
             question.answer.cancel()
         await self._connection.disconnect()
 
@@ -203,8 +203,11 @@ class Connection:
             connection.write([self._addressed(question.command) for question in asked])
             while asked:
                 for answer in await connection.arrived(ANSWER_SECONDS):
-                    if isinstance(answer, NoScriptError):
-                        raise ConnectionError(str(answer))  # a new connection loads the scripts
+                    if isinstance(answer, PushNotification):
+                        continue  # the answer to nothing
+                    # A new connection loads the scripts; and Redis may be loading itself, or want a password again.
+                    if isinstance(answer, (NoScriptError, RedisConnectionError)):
+                        raise ConnectionError(str(answer))
                     done = asked.popleft().answer
                     if not done.done():
                         done.set_exception(answer) if isinstance(answer, ResponseError) else done.set_result(answer)

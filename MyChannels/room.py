@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 # Nothing waits in an idle room. After messages were written, what comes within this time is written together:
 # a write costs as much for ten messages as for one.
 COALESCE_SECONDS = 0.01
-COALESCED_CHARACTERS = 64 * 1024  # at most, and one message more
+COALESCED_CHARACTERS = 64 * 1024  # at most, but for a single message
 # Two processes' publishes may overtake each other between append and publish.
 OVERTAKEN_SECONDS = 0.05
 READ_AT_ONCE = 500  # messages
@@ -116,16 +116,15 @@ class Room:
         self.offset = message.offset
         self.sent_at = message.sent_at
         self._keep(message)
+        if self._unwritten_characters + len(message.text) > COALESCED_CHARACTERS:
+            self.write()  # a text that is long itself goes alone
         self._unwritten.append(message)
         self._unwritten_characters += len(message.text)
         if self._writing is None:
-            wait = self._write_at - (now := self._loop.time())
-            if wait <= 0:
+            if self._loop.time() >= self._write_at:
                 self.write()
             else:
-                self._writing = self._loop.call_at(now + wait, self.write)
-        elif self._unwritten_characters > COALESCED_CHARACTERS:
-            self.write()
+                self._writing = self._loop.call_at(self._write_at, self.write)
 
     def write(self) -> None:
         """Writes to the members what they have not been told yet; whatever else they are told comes after it."""

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 from channels.layers import InMemoryChannelLayer
 from channels_redis.pubsub import RedisPubSubChannelLayer, RedisPubSubLoopLayer, RedisSingleShardConnection
 from channels_redis.utils import _wrap_close, create_pool, decode_hosts
+from django.core.exceptions import ImproperlyConfigured
 from redis.asyncio import ConnectionPool
 from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
@@ -109,8 +110,9 @@ class Shard(RedisSingleShardConnection):
     _pubsub: ConfirmingPubSub | None
 
     def __init__(self, host: dict[str, Any], channel_layer: RedisPubSubLoopLayer) -> None:
-        guarded = {**host, "connection_class": GuardedConnection} if "address" in host else host  # Sentinel has its own
-        super().__init__(guarded, channel_layer)
+        if not str(host.get("address", "")).startswith("redis://"):
+            raise ImproperlyConfigured(f"CHANNEL_LAYERS: expected hosts with an address redis://…, received {[*host]}")
+        super().__init__({**host, "connection_class": GuardedConnection}, channel_layer)
         self._confirmations: dict[str, asyncio.Event] = {}
 
     def _ensure_redis(self) -> None:
@@ -184,9 +186,13 @@ class Shard(RedisSingleShardConnection):
         """All that has arrived: redis-py's get_message() takes longer for one than the layer for ten."""
         try:
             responses = await pubsub.connection.arrived(WAITING_SECONDS)
-        except TimeoutError:
+        except TimeoutError as fault:
+            if fault.errno is not None:  # ETIMEDOUT: the connection's end, which every further reading raises at once
+                raise
             return
         for response in responses:
+            if isinstance(response, RedisError):  # made anew, so that what lies behind it is caught up with
+                raise RedisConnectionError(str(response)) from response
             if response[0] == b"message":
                 self._receive_message({"channel": response[1], "data": response[2]})
             else:

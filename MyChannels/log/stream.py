@@ -139,7 +139,7 @@ class StreamLog:
     async def forget(self) -> None:
         """Takes those off the list of rooms whose logs have expired."""
         clock = await self._ask("TIME")
-        oldest = (int(clock[0]) - max(self.seconds, REF_SECONDS)) * 1000
+        oldest = (int(clock[0]) - max(self.seconds, REF_SECONDS)) * 1000 - TIDY_MILLISECONDS
         await self._ask("ZREMRANGEBYSCORE", ROOMS_KEY, "-inf", oldest)
 
     async def ping(self) -> None:

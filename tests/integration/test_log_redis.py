@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from channels_redis.serializers import registry
 from redis.asyncio import Redis
+from redis.exceptions import BusyLoadingError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from MyChannels import connection as connections
@@ -266,6 +267,23 @@ async def test_an_append_repeated_by_its_connection_is_still_to_be_published(
     assert answers == 2
     assert appended.offset == 1
     assert appended.new
+
+
+async def test_a_redis_that_is_loading_is_asked_again(
+    logs: StreamLogs, room: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a failover; its word on that is no answer to the question."""
+    log = logs.make()
+    await log.read(room)
+    arrived, loading = connections.GuardedConnection.arrived, [BusyLoadingError("Redis is loading")]
+
+    async def busy_once(connection: connections.GuardedConnection, seconds: float) -> list[Any]:
+        found: list[Any] = await arrived(connection, seconds)
+        return [loading.pop()] if loading else found
+
+    monkeypatch.setattr(connections.GuardedConnection, "arrived", busy_once)
+    assert (await log.append(room, draft("hello"))).offset == 1
+    assert loading == []
 
 
 @asynccontextmanager

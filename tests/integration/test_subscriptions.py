@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable
 import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from MyChannels import hub as hubs
+from MyChannels.connection import GuardedConnection
 from MyChannels.groups import room_group
 from MyChannels.hub import Hub
 
@@ -155,3 +157,29 @@ async def test_a_room_that_was_left_during_an_outage_is_not_subscribed_to_afterw
     await until(heard, 10)
     assert (await stays.say("hello", seconds=10))["type"] in ("ack", "error")
     assert await subscribers(room) == 0
+
+
+@pytest.mark.parametrize("fault", [TimeoutError(110, "Connection timed out"), ResponseError("NOPERM")])
+async def test_a_subscription_that_fails_in_reading_is_made_anew_and_nothing_is_missed(
+    enter: Enter, workers: Workers, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    """asyncio says of a connection that the kernel gave up what it says of a time that is over, again and again."""
+    here, there = workers(), workers()
+    alice, bob = await enter(worker=here), await enter(worker=there)
+    shard = here.layer._get_layer()._shards[0]
+    broken = shard._pubsub.connection
+    arrived = GuardedConnection.arrived
+
+    async def fails(connection: GuardedConnection, seconds: float) -> list[object]:
+        found: list[object] = await arrived(connection, seconds)
+        return [fault, *found] if connection is broken and connection._reader is reader else found
+
+    reader = broken._reader
+    monkeypatch.setattr(GuardedConnection, "arrived", fails)
+    if isinstance(fault, TimeoutError):
+        reader.set_exception(fault)
+    for n in range(10):
+        await bob.say(str(n))
+    await alice.hears("9")
+    assert alice.texts() == bob.texts()
+    assert broken._reader is not reader
