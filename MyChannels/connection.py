@@ -7,6 +7,7 @@ import re
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from django.core.exceptions import ImproperlyConfigured
 from hiredis import PushNotification, pack_command
 from redis._parsers.hiredis import NOT_ENOUGH_DATA
 from redis.asyncio import Connection as RedisConnection
@@ -125,6 +126,8 @@ class Connection:
             retry=Retry(NoBackoff(), 0),
             redis_connect_func=self._connected,
         )
+        if not url.startswith("redis://"):  # for TLS and Unix sockets redis-py has other classes
+            raise ImproperlyConfigured(f"REDIS_URL: expected redis://…, received {url.partition(':')[0]}:")
         self._connection: Any = pool.make_connection()  # type: ignore[no-untyped-call]
 
     async def ask(self, *command: Part, held: bool = False) -> Any:
