@@ -10,4 +10,8 @@ begin deploy
 say "checking and building; what runs is not touched"
 deploy/prepare.sh deploy
 roll
-say "done: the build before can be had back by make rollback"
+if image_id "$project-web:previous" > /dev/null; then
+    say "done: the build before can be had back by make rollback"
+else
+    say "done: no other build ran before, so there is none to go back to"
+fi
