@@ -90,7 +90,7 @@ soak: ## Churn, and whether anything grows by it: make soak MINUTES=30
 
 .PHONY: bench
 bench: ## Our room beside its peers: make bench QUICK=1, SCENARIO=1x100 SYSTEM=ours-daphne,nchan WAY= ROUNDS= SECONDS=
-	@WINDOW="$(SECONDS)" BENCH_COMMAND="make bench $(MAKEOVERRIDES)" tests/bench.sh
+	@WINDOW="$(SECONDS)" RESULT_COMMAND="make bench $(MAKEOVERRIDES)" tests/bench.sh
 
 .PHONY: screenshots
 screenshots: ## Take the pictures of README and docs anew, from the browser tests

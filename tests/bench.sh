@@ -73,4 +73,4 @@ for name in COMPOSE_PROJECT_NAME TESTS_IMAGE QUICK SCENARIO SYSTEM WAY ROUNDS WI
 done
 commit=$(git describe --always --dirty 2>/dev/null) || commit=unknown
 tests/image.sh env "${given[@]}" \
-    BENCH_COMMIT="$commit" BENCH_COMMAND="${BENCH_COMMAND:-tests/bench.sh}" python -m tests.bench
+    RESULT_COMMIT="$commit" RESULT_COMMAND="${RESULT_COMMAND:-tests/bench.sh}" python -m tests.bench

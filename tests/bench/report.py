@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from tests import machine
 from tests.bench.column import COLUMNS
 from tests.bench.engine import ROOT
-from tests.bench.machine import machine
 from tests.bench.measurement import Measurement, Results
 from tests.bench.plot import plot
 from tests.bench.target import TARGETS, Verdict
@@ -118,7 +118,7 @@ class Report:
     def facts(self) -> Table:
         found = {
             "started": f"{self.started:%Y-%m-%d %H:%M} UTC",
-            **machine(),
+            **machine.facts(),
             "rounds": f"{self.plan.rounds}, windows of {self.plan.seconds:g} s",
             **{f"{system.title}": self.versions.get(system.name, "") for system in self.plan.systems},
             **{f"{name}, not measured": why for name, why in self.absent.items()},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -36,15 +37,15 @@ class Crowd:
 
 
 @dataclass(frozen=True)
-class Scenario:
+class Scenario(ABC):
     name: str
     title: str
     crowd: Crowd
 
     kind: ClassVar[str]
 
-    def measure(self, session: Session, seconds: float, joining: Values) -> Values:
-        raise NotImplementedError
+    @abstractmethod
+    def measure(self, session: Session, seconds: float, joining: Values) -> Values: ...
 
 
 def gather(session: Session, crowd: Crowd) -> Values:

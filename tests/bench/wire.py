@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -38,14 +39,14 @@ class Heard:
         return not (self.joined or self.answer or self.acknowledged or self.error)
 
 
-class Wire:
+class Wire(ABC):
     """The plainest: whoever is connected is in the room."""
 
     joined_when_open = True
     resumes = False
 
-    def path(self, room: str, client: str, since: Position) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def path(self, room: str, client: str, since: Position) -> str: ...
 
     def headers(self, since: Position) -> dict[str, str]:
         return {}
@@ -54,11 +55,11 @@ class Wire:
         """What to send once connected, if anything."""
         return ""
 
-    def publish(self, room: str, text: str, number: int) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def publish(self, room: str, text: str, number: int) -> str: ...
 
-    def hear(self, frame: str, room: str) -> Heard:
-        raise NotImplementedError
+    @abstractmethod
+    def hear(self, frame: str, room: str) -> Heard: ...
 
 
 class Documented(Wire):
