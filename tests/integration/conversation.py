@@ -81,7 +81,7 @@ class Conversation:
         async with asyncio.timeout(seconds):
             while len(now := {member.since for member in self.members}) > 1 or now != before:
                 before = now
-                await asyncio.sleep(5 * COALESCE_SECONDS)
+                await asyncio.sleep(5 * COALESCE_SECONDS)  # in which a room writes whatever it held back
 
     def silence(self) -> float:
         """The longest time that anybody heard no message."""

@@ -11,7 +11,9 @@ import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
 
+from app.channel_layer import CONNECTING_SECONDS
 from MyChannels import hub as hubs
+from MyChannels.connection import DEADLINE
 from MyChannels.groups import log_keys
 from MyChannels.hub import Hub
 
@@ -27,6 +29,9 @@ pytestmark = [
 
 PUBSUB = pytest.mark.parametrize("layer", ["pubsub"], indirect=True)
 ANSWERED_SECONDS = 4.0  # a sender is told within, whatever happens
+
+FROZEN_SECONDS = DEADLINE + 2  # longer than a sender waits: it has to be told
+RECONNECTING_SECONDS = 7 * CONNECTING_SECONDS  # so that several attempts to connect fail
 
 Report = Callable[..., None]
 
@@ -67,12 +72,15 @@ async def outage(context: AbstractContextManager[None], during: Callable[[], Awa
         await asyncio.to_thread(context.__exit__, None, None, None)
 
 
+# How long a fault lasts is part of what it is; what comes of it is waited for.
+
+
 async def a_moment() -> None:
     await asyncio.sleep(1.5)
 
 
 async def frozen() -> None:
-    await asyncio.sleep(5)
+    await asyncio.sleep(FROZEN_SECONDS)
 
 
 async def finish(conversation: Conversation, serving: list[Hub], room: str, *, lossless: bool = True) -> None:
@@ -177,7 +185,7 @@ async def test_redis_freezes_while_the_subscriptions_are_made_anew(
     async def cut_and_frozen() -> None:
         for hub in serving:
             await hub.layer.resubscribe()
-        await asyncio.sleep(7)
+        await asyncio.sleep(RECONNECTING_SECONDS)
 
     async with conversation.going_on():
         await outage(redis_server.paused(), cut_and_frozen)
