@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Less than Daphne grants a handshake, 5 s by default: the application fails first, and says so.
+# Less than the 5 s that Daphne grants a handshake: the application fails first, and says so.
 CONFIRMATION_SECONDS = 3
 WAITING_SECONDS = 0.1  # how often a worker looks whether it has a subscription by now
 RETRY_SECONDS = 0.1  # between two attempts to reach Redis
