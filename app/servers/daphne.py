@@ -31,6 +31,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.tcp import Connection, Port
 
 from app.drain import draining
+from app.servers.memory import freeze
 from app.servers.websocket import (
     CLOSE_FRAME,
     CLOSING_SECONDS,
@@ -568,6 +569,7 @@ class CommandLineInterface(StockCommandLine):
         import_by_path(path)
         if logging.getLogger("daphne").hasHandlers():
             logging.getLogger().addHandler(logging.NullHandler())
+        freeze()
         super().run(args)
         if self.server.cancelled:
             # Perhaps in a thread, which cannot be, and for which the interpreter would wait.

@@ -19,6 +19,7 @@ from uvicorn.server import Server as StockServer
 from uvicorn_worker import UvicornWorker
 
 from app.drain import draining
+from app.servers.memory import freeze
 from app.servers.uvicorn_websocket import WebSocketProtocol
 from app.servers.websocket import PEERS_SECONDS, RETURNING_SECONDS
 
@@ -166,6 +167,7 @@ class Worker(UvicornWorker):
         """Stock's, with our server, whom SIGQUIT reaches too: gunicorn hurries its workers by it."""
         self.config.app = self.wsgi
         server = Server(config=self.config)
+        freeze()
         asyncio.get_running_loop().add_signal_handler(signal.SIGQUIT, server.handle_exit, signal.SIGQUIT, None)
         await server.serve(sockets=self.sockets)
         if not server.started:
