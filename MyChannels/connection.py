@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,6 +23,8 @@ from MyChannels.log import Unavailable
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+logger = logging.getLogger(__name__)
+
 # For a question with its answer. A member is told within this time that the log cannot be reached.
 DEADLINE = 3.0
 ANSWER_SECONDS = 2.0  # silence for so long is a lost connection
@@ -29,7 +32,7 @@ RETRY_SECONDS = 0.1
 AT_ONCE = 256  # questions in one write
 # From one write to the next: what is asked meanwhile goes together, and so do its answers, and what it publishes.
 # Who asks on an idle connection waits for nothing.
-TICK_SECONDS = 0.005
+TICK_SECONDS = 0.008
 
 
 class GuardedConnection(RedisConnection):
@@ -51,17 +54,14 @@ class GuardedConnection(RedisConnection):
             raise RedisConnectionError("the connection was reset")
         self._writer.write(b"".join([pack_command(command) for command in commands]))
 
-    async def arrived(self, seconds: float) -> list[Any]:
+    async def arrived(self) -> list[Any]:
         """All answers that are there, at least one of them; errors among them are not raised.
 
-        Raises TimeoutError when none comes in time. redis-py's own has a timer for each answer.
+        redis-py's own has a timer for each answer.
         """
         parser: Any = self._parser
-        if not (answers := _parsed(parser)):
-            async with asyncio.timeout(seconds):
-                while not answers:
-                    await parser.read_from_socket()
-                    answers = _parsed(parser)
+        while not (answers := _parsed(parser)):
+            await parser.read_from_socket()
         return answers
 
 
@@ -83,7 +83,9 @@ Part = str | int | bytes | Generation
 class Question(NamedTuple):
     command: Sequence[Part]
     answer: asyncio.Future[Any]
+    read: Callable[[Any], Any] | None
     held: bool
+    until: float  # by the loop's clock
 
 
 def generation_of(info: str) -> str:
@@ -91,6 +93,19 @@ def generation_of(info: str) -> str:
     stop. Empty on a Redis that was started otherwise."""
     found = re.search(r"^config_file:.*/generation-(\w+)\.conf\s*$", info, re.MULTILINE)
     return found[1] if found else ""
+
+
+def _settle(question: Question, answer: Any) -> None:
+    if question.answer.done():
+        return
+    try:
+        if isinstance(answer, ResponseError):
+            # Out of memory, a full disk, a replica: nothing that the sender could mend.
+            logger.error("Redis refused %s: %s", question.command[0], answer)
+            raise Unavailable(f"Redis refused: {answer}") from answer
+        question.answer.set_result(question.read(answer) if question.read else answer)
+    except Exception as fault:
+        question.answer.set_exception(fault)
 
 
 class Connection:
@@ -116,6 +131,8 @@ class Connection:
         self._holding: deque[Question] | None = None  # a deque: held back
         self._worker: asyncio.Task[None] | None = None
         self._next_tick = 0.0
+        self._asked: deque[Question] = deque()  # on its way
+        self._giving_up: asyncio.TimerHandle | None = None
         pool = ConnectionPool.from_url(
             url,
             connection_class=GuardedConnection,
@@ -130,25 +147,29 @@ class Connection:
             raise ImproperlyConfigured(f"REDIS_URL: expected redis://…, received {url.partition(':')[0]}:")
         self._connection: Any = pool.make_connection()  # type: ignore[no-untyped-call]
 
-    async def ask(self, *command: Part, held: bool = False) -> Any:
-        """Redis' answer, undecoded. Raises Unavailable, and ResponseError for what Redis refuses."""
+    def ask(self, *command: Part, read: Callable[[Any], Any] | None = None, held: bool = False) -> asyncio.Future[Any]:
+        """Redis' answer, undecoded, or what `read` makes of it. Unavailable, or what `read` raises."""
         loop = asyncio.get_running_loop()
-        question = Question(command, loop.create_future(), held)
+        question = Question(command, loop.create_future(), read, held, loop.time() + DEADLINE)
         if held and self._holding is not None:
             self._holding.append(question)
         else:
             self._waiting.append(question)
             self._work()
-        deadline = loop.call_later(DEADLINE, self._give_up, question)
-        try:
-            return await question.answer
-        finally:
-            deadline.cancel()
+        if self._giving_up is None:
+            self._giving_up = loop.call_at(question.until, self._give_up)
+        return question.answer
 
-    def _give_up(self, question: Question) -> None:
-        if not question.answer.done():
-            fault = f"Redis did not answer {question.command[0]!s} within {DEADLINE:g} s ({self._fault})"
-            question.answer.set_exception(Unavailable(fault))
+    def _give_up(self) -> None:
+        """One timer for all questions: one each, made and cancelled, costs as much as the rest of asking."""
+        loop = asyncio.get_running_loop()
+        asked = [*self._asked, *self._waiting, *(self._holding or ())]
+        for question in asked:
+            if question.until <= loop.time() and not question.answer.done():
+                fault = f"Redis did not answer {question.command[0]!s} within {DEADLINE:g} s ({self._fault})"
+                question.answer.set_exception(Unavailable(fault))
+        left = [question.until for question in asked if not question.answer.done()]
+        self._giving_up = loop.call_at(min(left), self._give_up) if left else None
 
     def release(self) -> None:
         """What was held back goes now."""
@@ -162,6 +183,8 @@ class Connection:
         if self._worker:
             self._worker.cancel()
             await asyncio.wait([self._worker])
+        if self._giving_up:
+            self._giving_up.cancel()
         for question in (*self._waiting, *(self._holding or ())):
             question.answer.cancel()
         await self._connection.disconnect()
@@ -197,7 +220,7 @@ class Connection:
         connection = self._connection
         if not connection.is_connected:
             await connection.connect()
-        asked: deque[Question] = deque()
+        asked = self._asked
         try:
             for _ in range(min(AT_ONCE, len(self._waiting))):
                 question = self._waiting.popleft()
@@ -205,23 +228,24 @@ class Connection:
                     asked.append(question)
             connection.write([self._addressed(question.command) for question in asked])
             while asked:
-                for answer in await connection.arrived(ANSWER_SECONDS):
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    answers = await connection.arrived()
+                for answer in answers:
                     if isinstance(answer, PushNotification):
                         continue  # the answer to nothing
                     # A new connection loads the scripts; and Redis may be loading itself, or want a password again.
                     if isinstance(answer, (NoScriptError, RedisConnectionError)):
                         raise ConnectionError(str(answer))
-                    done = asked.popleft().answer
-                    if not done.done():
-                        done.set_exception(answer) if isinstance(answer, ResponseError) else done.set_result(answer)
+                    _settle(asked.popleft(), answer)
         except BaseException:
             await connection.disconnect(nowait=True)
             raise
         finally:
             self._waiting.extendleft(reversed(asked))
+            asked.clear()
 
     def _addressed(self, command: Sequence[Part]) -> tuple[str | int | bytes, ...]:
-        return tuple([self._generation if isinstance(part, Generation) else part for part in command])
+        return tuple([self._generation if part is GENERATION else part for part in command])  # type: ignore[misc]
 
     async def _connected(self, connection: Any) -> None:
         await connection.on_connect()

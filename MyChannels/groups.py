@@ -34,9 +34,10 @@ def room_group(room_name: str) -> str:
     return f"chat_{room_name}"
 
 
-def log_keys(room_name: str) -> list[str]:
+def log_keys(room_name: str) -> tuple[str, str, str, str]:
     """A room's keys: position, stream, idempotency keys, and those in order of age."""
-    return [f"room:{room_name}", *(f"room:{room_name}:{part}" for part in ("log", "refs", "order"))]
+    key = f"room:{room_name}"
+    return key, f"{key}:log", f"{key}:refs", f"{key}:order"
 
 
 def process_key(process: str) -> str:

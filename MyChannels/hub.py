@@ -12,6 +12,7 @@ import logging
 import secrets
 import socket
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary
 
@@ -176,10 +177,22 @@ class Hub:
         if room.users == 0:
             room.idle_since = asyncio.get_running_loop().time()
 
-    async def say(self, room: Room, draft: Draft) -> Appended:
-        """Puts a message into the log; its members on every process hear it. Raises Unavailable, RefReused."""
+    def say(self, room: Room, draft: Draft) -> asyncio.Future[Appended]:
+        """Puts a message into the log; its members on every process hear it. Raises Unavailable, RefReused.
+
+        A future, so that saying takes no task: when it is done, the members here have heard.
+        """
         announcement = self._announcement(room.group, draft)
-        appended = await self._log.append(room.name, draft, room.position, announcement)
+        said = asyncio.ensure_future(self._log.append(room.name, draft, room.position, announcement))
+        said.add_done_callback(partial(self._said, room, draft, announcement))
+        return said
+
+    def _said(
+        self, room: Room, draft: Draft, announcement: Announcement | None, said: asyncio.Future[Appended]
+    ) -> None:
+        if said.cancelled() or said.exception():
+            return
+        appended = said.result()
         if appended.new:
             metrics.APPENDED.inc()
             message = appended.message(draft)
@@ -188,7 +201,6 @@ class Hub:
                 self._publish(room.group, message.event(appended.epoch))
         elif appended.offset > room.offset:
             room.repair()  # said by another process, which may not have come to tell
-        return appended
 
     async def say_in(self, name: str, draft: Draft) -> Appended:
         """`say` for who has not entered the room."""
@@ -262,6 +274,9 @@ class Hub:
             except (Unavailable, *LAYER_FAULTS) as fault:
                 logger.warning("no channel yet: %s", fault)
                 await asyncio.sleep(RETRY_SECONDS)
+        if deliver := getattr(self.layer, "deliver", None):
+            deliver(channel, self._handle)
+            await asyncio.get_running_loop().create_future()
         while True:
             try:
                 event = await self.layer.receive(channel)
@@ -269,22 +284,24 @@ class Hub:
                 logger.warning("cannot receive: %s", fault)
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
-            try:
-                self._handle(event)
-            except Exception:
-                logger.exception("an event could not be handled: %.200r", event)
+            self._handle(event)
 
     def _handle(self, event: dict[str, Any]) -> None:
-        if handler := self._handlers.get(event.get("type", "")):
-            handler(event)
-        else:
-            metrics.UNKNOWN_EVENTS.inc()
+        try:
+            if handler := self._handlers.get(event.get("type", "")):
+                handler(event)
+            else:
+                metrics.UNKNOWN_EVENTS.inc()
+        except Exception:
+            logger.exception("an event could not be handled: %.200r", event)
 
     def _hear(self, event: dict[str, Any]) -> None:
         room = self.rooms.get(event[GROUP_KEY].removeprefix(room_group("")))
         if room is None:
             return
-        if message := Message.from_event(event):
+        if room.has_heard(event.get("epoch"), event.get("offset")):
+            room.heard_at = asyncio.get_running_loop().time()
+        elif message := Message.from_event(event):
             room.heard_at = asyncio.get_running_loop().time()
             room.hear(event["epoch"], message)
         else:

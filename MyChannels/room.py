@@ -72,6 +72,7 @@ class Room:
         self._full = False  # of characters
         self._unwritten: list[Message] = []
         self._unwritten_characters = 0
+        self._replies: dict[Member, Any] = {}  # that wait for the same write
         self._writing: asyncio.TimerHandle | None = None
         self._write_at = 0.0  # or later
         self._early: dict[int, tuple[str, Message]] = {}  # by offset: arrived before its turn
@@ -92,12 +93,18 @@ class Room:
         self._members.setdefault(member.format, {})[member] = member.write
 
     def remove(self, member: Member) -> None:
+        if (reply := self._replies.pop(member, None)) is not None:
+            member.write(reply)
         if members := self._members.get(member.format):
             members.pop(member, None)
             if not members:
                 del self._members[member.format]
 
     # ── The hot path: one call per message and process, at most one `write` per member ─────────
+
+    def has_heard(self, epoch: object, offset: object) -> bool:
+        """As of what was said here, whose echo comes back from the group."""
+        return epoch == self.epoch and isinstance(offset, int) and offset <= self.offset
 
     def hear(self, epoch: str, message: Message) -> None:
         """A message of the log, from wherever it came, once or several times, in whatever order."""
@@ -136,10 +143,28 @@ class Room:
         unwritten, self._unwritten, self._unwritten_characters = self._unwritten, [], 0
         for kind, members in self._members.items():
             payload = kind.messages(unwritten)
-            for write in members.values():
-                write(payload)
+            if self._replies:
+                self._reply(members, payload)
+            else:
+                for write in members.values():
+                    write(payload)
             metrics.DELIVERED.inc(len(members) * len(unwritten))
         self._write_at = self._loop.time() + COALESCE_SECONDS
+
+    def _reply(self, members: dict[Member, Callable[[Any], None]], payload: Any) -> None:
+        for member, write in members.items():
+            reply = self._replies.pop(member, None)
+            write(payload if reply is None else payload + reply)
+
+    def answer(self, member: Member, payload: Any) -> None:
+        """What one member is told, which may wait for what all are told next: a write that wakes who reads costs as
+        much as those to ten others that are awake."""
+        if self._writing is None or member not in self._members.get(member.format, ()):
+            member.write(payload)
+        elif member in self._replies:
+            self._replies[member] += payload
+        else:
+            self._replies[member] = payload
 
     # ── What everybody is told besides ─────────────────────────────────────────────────────────
 

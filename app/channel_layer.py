@@ -184,13 +184,7 @@ class Shard(RedisSingleShardConnection):
 
     async def _receive_some(self, pubsub: Any) -> None:
         """All that has arrived: redis-py's get_message() takes longer for one than the layer for ten."""
-        try:
-            responses = await pubsub.connection.arrived(WAITING_SECONDS)
-        except TimeoutError as fault:
-            if fault.errno is not None:  # ETIMEDOUT: the connection's end, which every further reading raises at once
-                raise
-            return
-        for response in responses:
+        for response in await pubsub.connection.arrived():
             if isinstance(response, RedisError):  # made anew, so that what lies behind it is caught up with
                 raise RedisConnectionError(str(response)) from response
             if response[0] == b"message":
@@ -211,6 +205,19 @@ class Shard(RedisSingleShardConnection):
         for confirmation in self._confirmations.values():
             confirmation.set()
         self._confirmations.clear()
+
+
+class Delivery:
+    """In the place of a channel's queue: what arrives is handled where it arrives."""
+
+    def __init__(
+        self, handle: Callable[[dict[str, Any]], None], deserialize: Callable[[bytes], dict[str, Any]]
+    ) -> None:
+        self.handle = handle
+        self.deserialize = deserialize
+
+    def put_nowait(self, data: bytes) -> None:
+        self.handle(self.deserialize(data))
 
 
 class LoopLayer(RedisPubSubLoopLayer):
@@ -241,6 +248,12 @@ class LoopLayer(RedisPubSubLoopLayer):
             task.add_done_callback(lambda _: self._forget(channel))
         return channel
 
+    def deliver(self, channel: str, handle: Callable[[dict[str, Any]], None]) -> None:
+        waiting: asyncio.Queue[bytes] = self.channels[channel]
+        self.channels[channel] = delivery = Delivery(handle, self.channel_layer.deserialize)
+        while not waiting.empty():
+            delivery.put_nowait(waiting.get_nowait())
+
     def _forget(self, channel: str) -> None:
         if self.channels.pop(channel, None) is not None:
             task = asyncio.get_running_loop().create_task(self._unsubscribe(channel))
@@ -265,10 +278,10 @@ class ConfirmedPubSubChannelLayer(RedisPubSubChannelLayer):
         layer: LoopLayer = self._layers[loop]
         return layer
 
-    async def receive(self, channel: str) -> dict[str, Any]:
-        """Stock looks its own method up anew for each message."""
-        message: dict[str, Any] = await self._get_layer().receive(channel)
-        return message
+    def deliver(self, channel: str, handle: Callable[[dict[str, Any]], None]) -> None:
+        """Hands each message of the channel to `handle`, which must not raise, in the place of `receive`: for one
+        who handles them at once, a queue and a task to wake would be the larger part of the work."""
+        self._get_layer().deliver(channel, handle)
 
     def published(self, group: str, message: dict[str, Any]) -> tuple[str, bytes]:
         """The channel of Redis by which the group hears, and what `group_send` would publish there."""

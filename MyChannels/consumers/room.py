@@ -22,6 +22,7 @@ from MyChannels.writer import FANOUT, FrameWriter, SendWriter
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from MyChannels.log import Appended
     from MyChannels.room import Room
 
 Answer = TypeVar("Answer")
@@ -52,7 +53,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
         fanout = scope.get("extensions", {}).get(FANOUT)
         self.writer = FrameWriter(fanout) if fanout else SendWriter(send)
         self.write: Callable[[Any], None] = self.writer.write
-        self.saying: set[asyncio.Task[None]] = set()  # the loop holds its tasks weakly
+        self.saying: set[asyncio.Future[Appended]] = set()
         self.scope, self.base_send = scope, send
         try:
             # Stock waits for its channel besides, by two tasks for each event; this has none.
@@ -267,22 +268,31 @@ class RoomConsumer(AsyncWebsocketConsumer):
         """Waits for nothing: pings are answered while the log is away. What is said first is appended first."""
         if self.room is None:
             return
-        saying = asyncio.get_running_loop().create_task(self.append(self.room, text, ref))
-        self.saying.add(saying)
-        saying.add_done_callback(self.saying.discard)
-
-    async def append(self, room: Room, text: str, ref: str | None) -> None:
         own = f"{self.identity}\0{ref}" if ref else secrets.token_urlsafe(16)
-        try:
-            appended = await self.hub.say(room, Draft(self.name, text, own, self.user))
-        except RefReused as fault:
-            self.answer(Fault("ref_reused", str(fault), ref))
-        except Unavailable:
-            metrics.UNAVAILABLE.inc()
-            self.answer(Fault("unavailable", "whether it arrived is unknown; send it again with the same ref", ref))
-        else:
-            if ref:
-                self.tell({"type": "ack", "ref": ref, "offset": appended.offset})
+        saying = self.hub.say(self.room, Draft(self.name, text, own, self.user))
+        self.saying.add(saying)
+        saying.add_done_callback(partial(self.said, ref))
+
+    def said(self, ref: str | None, said: asyncio.Future[Appended]) -> None:
+        self.saying.discard(said)
+        if said.cancelled():
+            return
+        match said.exception():
+            case None:
+                if ref:
+                    self.acknowledge(ref, said.result().offset)
+            case RefReused() as fault:
+                self.answer(Fault("ref_reused", str(fault), ref))
+            case Unavailable():
+                metrics.UNAVAILABLE.inc()
+                self.answer(Fault("unavailable", "whether it arrived is unknown; send it again with the same ref", ref))
+            case fault:
+                raise fault
+
+    def acknowledge(self, ref: str, offset: int) -> None:
+        payload = self.format.other({"type": "ack", "ref": ref, "offset": offset})
+        if payload is not None:
+            self.room.answer(self, payload) if self.room else self.write(payload)
 
     def typing(self) -> None:
         assert self.room  # noqa: S101  # for mypy

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from MyChannels.messages import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Mapping
 
 # A message's idempotency key is known while it is in the log, and at least so long.
 REF_SECONDS = 600
@@ -79,10 +79,10 @@ class Log(Protocol):
     announces: bool
     """Whether `append` heeds an announcement."""
 
-    async def append(
+    def append(
         self, room: str, draft: Draft, seen: Position = NOTHING_SEEN, announcement: Announcement | None = None
-    ) -> Appended:
-        """Raises RefReused."""
+    ) -> Awaitable[Appended]:
+        """Raises RefReused. Those of one process are appended in the order of the calls, awaited or not."""
 
     async def read(
         self, room: str, seen: Position = NOTHING_SEEN, *, after: int | None = None, limit: int = 500

@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
-import logging
 import secrets
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from redis.exceptions import ResponseError
 
 from MyChannels.connection import DEADLINE, GENERATION
 from MyChannels.groups import ROOMS_KEY, log_keys
@@ -29,12 +26,10 @@ from MyChannels.log import (
 from MyChannels.messages import Message
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
-    from MyChannels.connection import Connection, Part
+    from MyChannels.connection import Connection
     from MyChannels.log import Announcement
-
-logger = logging.getLogger(__name__)
 
 # Above this part of maxmemory the idlest rooms' logs go: Redis refuses writes at the whole of it,
 # and connections' buffers count as well.
@@ -64,6 +59,7 @@ class StreamLog:
 
     def __init__(self, connection: Connection, *, length: int, seconds: int) -> None:
         self.connection = connection
+        self._ask = connection.ask
         self.length = length
         self.seconds = seconds
         # For what needs a name that no other process gives: a random one each would be a system call.
@@ -71,10 +67,10 @@ class StreamLog:
         self._numbers = itertools.count()
         self._resuming, self._paging = asyncio.Semaphore(READINGS), asyncio.Semaphore(READINGS)
 
-    async def append(
+    def append(
         self, room: str, draft: Draft, seen: Position = NOTHING_SEEN, announcement: Announcement | None = None
-    ) -> Appended:
-        answer = await self._run(
+    ) -> asyncio.Future[Appended]:
+        return self._run(
             _APPEND_SHA,
             room,
             seen._replace(sent_at=0),  # only reading is worth that look
@@ -89,12 +85,9 @@ class StreamLog:
             REF_SECONDS,
             TIDY_MILLISECONDS,
             *(announcement or ("", "")),
+            read=_appended,
             held=True,
         )
-        epoch, offset, sent_at, first = answer
-        if first < 0:
-            raise RefReused("expected a new ref for another text, received one that is taken")
-        return Appended(epoch.decode(), offset, sent_at, bool(first))
 
     async def read(
         self, room: str, seen: Position = NOTHING_SEEN, *, after: int | None = None, limit: int = 500
@@ -165,8 +158,16 @@ class StreamLog:
         most = int(values["maxmemory"])
         return int(values["used_memory"]) / most if most else 0
 
-    async def _run(self, sha: str, room: str, seen: Position, *arguments: str | int | bytes, held: bool = False) -> Any:
-        return await self._ask(
+    def _run(
+        self,
+        sha: str,
+        room: str,
+        seen: Position,
+        *arguments: str | int | bytes,
+        read: Callable[[Any], Any] | None = None,
+        held: bool = False,
+    ) -> asyncio.Future[Any]:
+        return self._ask(
             "EVALSHA",
             sha,
             5,
@@ -177,16 +178,9 @@ class StreamLog:
             KEEP_EMPTY_SECONDS * 1000,
             *seen,
             *arguments,
+            read=read,
             held=held,
         )
-
-    async def _ask(self, *command: Part, held: bool = False) -> Any:
-        try:
-            return await self.connection.ask(*command, held=held)
-        except ResponseError as error:
-            # Out of memory, a full disk, a replica: nothing that the sender could mend.
-            logger.error("Redis refused %s: %s", command[0], error)
-            raise Unavailable(f"Redis refused: {error}") from error
 
 
 @asynccontextmanager
@@ -200,6 +194,13 @@ async def _turn(readings: asyncio.Semaphore) -> AsyncIterator[None]:
         yield
     finally:
         readings.release()
+
+
+def _appended(answer: Any) -> Appended:
+    epoch, offset, sent_at, first = answer
+    if first < 0:
+        raise RefReused("expected a new ref for another text, received one that is taken")
+    return Appended(epoch.decode(), offset, sent_at, bool(first))
 
 
 def _message(entry_id: bytes, fields: list[bytes]) -> Message:

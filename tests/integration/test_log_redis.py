@@ -254,10 +254,10 @@ async def test_an_append_repeated_by_its_connection_is_still_to_be_published(
     await log.read(room)
     arrived, answers = connections.GuardedConnection.arrived, 0
 
-    async def lost_once(connection: connections.GuardedConnection, seconds: float) -> list[Any]:
+    async def lost_once(connection: connections.GuardedConnection) -> list[Any]:
         nonlocal answers
         answers += 1
-        found: list[Any] = await arrived(connection, seconds)
+        found: list[Any] = await arrived(connection)
         if answers == 1:
             raise RedisConnectionError("lost")
         return found
@@ -277,8 +277,8 @@ async def test_a_redis_that_is_loading_is_asked_again(
     await log.read(room)
     arrived, loading = connections.GuardedConnection.arrived, [BusyLoadingError("Redis is loading")]
 
-    async def busy_once(connection: connections.GuardedConnection, seconds: float) -> list[Any]:
-        found: list[Any] = await arrived(connection, seconds)
+    async def busy_once(connection: connections.GuardedConnection) -> list[Any]:
+        found: list[Any] = await arrived(connection)
         return [loading.pop()] if loading else found
 
     monkeypatch.setattr(connections.GuardedConnection, "arrived", busy_once)

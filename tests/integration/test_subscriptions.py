@@ -170,8 +170,8 @@ async def test_a_subscription_that_fails_in_reading_is_made_anew_and_nothing_is_
     broken = shard._pubsub.connection
     arrived = GuardedConnection.arrived
 
-    async def fails(connection: GuardedConnection, seconds: float) -> list[object]:
-        found: list[object] = await arrived(connection, seconds)
+    async def fails(connection: GuardedConnection) -> list[object]:
+        found: list[object] = await arrived(connection)
         return [fault, *found] if connection is broken and connection._reader is reader else found
 
     reader = broken._reader

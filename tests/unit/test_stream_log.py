@@ -21,8 +21,11 @@ class Redis:
         self.used = [0.0]  # parts of maxmemory, one for each time that it is asked; the last for ever
         self.rooms = [f"room-{n}" for n in range(100)]
 
-    async def ask(self, *command: Part, held: bool = False) -> Any:
+    def ask(self, *command: Part, read: Any = None, held: bool = False) -> asyncio.Task[Any]:
         self.asked.append(command)
+        return asyncio.create_task(self.answer(command))
+
+    async def answer(self, command: tuple[Part, ...]) -> Any:
         await self.answers.wait()
         match command:
             case ("XREVRANGE", *_):
@@ -55,8 +58,8 @@ async def test_clients_read_a_few_at_a_time_and_nothing_else_waits_for_them() ->
     await settle()
     assert redis.kinds().count("XREVRANGE") == READINGS
     assert redis.kinds().count("EVALSHA") == READINGS
-    others = [
-        asyncio.create_task(log.append("lobby", Draft("Ada", "hello", "ref"))),
+    others: list[asyncio.Future[Any]] = [
+        log.append("lobby", Draft("Ada", "hello", "ref")),
         asyncio.create_task(log.read("lobby", NOTHING_SEEN, limit=0)),
         asyncio.create_task(log.read("lobby", Position("epoch", 1, 1))),
     ]
