@@ -92,6 +92,11 @@ soak: ## Churn, and whether anything grows by it: make soak MINUTES=30
 bench: ## Our room beside its peers: make bench QUICK=1, SCENARIO=1x100 SYSTEM=ours-daphne,nchan WAY= ROUNDS= SECONDS=
 	@WINDOW="$(SECONDS)" RESULT_COMMAND="make bench $(MAKEOVERRIDES)" tests/bench.sh
 
+.PHONY: micro
+micro: ## What each step of the hot path costs, in nanoseconds
+	@tests/image.sh pytest tests/micro --override-ini addopts= --quiet --benchmark-disable-gc \
+		--benchmark-time-unit=ns --benchmark-columns=median,min,iqr --benchmark-sort=fullname
+
 .PHONY: screenshots
 screenshots: ## Take the pictures of README and docs anew, from the browser tests
 	@SCREENSHOTS=docs/images tests/run.sh tests/browser

@@ -1,0 +1,40 @@
+"""MyChannels/log/append.lua, in the repository's own Redis."""
+
+from collections.abc import Iterator
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+from redis import Redis
+from redis.connection import Connection
+
+from MyChannels.log.stream import SCRIPTS
+from tests.integration.redis_server import running
+from tests.micro.appends import Appends
+
+TOGETHER = 100
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[Connection]:
+    with running() as server, Redis.from_url(server.url, password=server.password) as client:
+        for script in SCRIPTS:
+            client.script_load(script)
+        connection = client.connection_pool.get_connection()
+        yield connection
+        client.connection_pool.release(connection)
+
+
+@pytest.mark.benchmark(group="once for each 100 messages, Redis included")
+def test_append_100(benchmark: BenchmarkFixture, connection: Connection) -> None:
+    """Packed beforehand, so that it is Redis and the way there and back."""
+    appends = Appends()
+
+    def pack() -> tuple[tuple[list[bytes]], dict[str, object]]:
+        return (connection.pack_commands([appends.command() for _ in range(TOGETHER)]),), {}
+
+    def append(packed: list[bytes]) -> list[int]:
+        connection.send_packed_command(packed)
+        return [connection.read_response()[1] for _ in range(TOGETHER)]
+
+    offsets = benchmark.pedantic(append, setup=pack, rounds=200)
+    assert offsets == list(range(offsets[0], offsets[0] + TOGETHER))
