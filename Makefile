@@ -92,6 +92,10 @@ soak: ## Churn, and whether anything grows by it: make soak MINUTES=30
 bench: ## Our room beside its peers: make bench QUICK=1, SCENARIO=1x100 SYSTEM=ours-daphne,nchan WAY= ROUNDS= SECONDS=
 	@WINDOW="$(SECONDS)" RESULT_COMMAND="make bench $(MAKEOVERRIDES)" tests/bench.sh
 
+.PHONY: flame
+flame: ## Where a worker's time goes, as a flame graph: make flame SCENARIO=1x100 SYSTEM=ours-daphne SECONDS= TO=
+	@WINDOW="$(SECONDS)" tests/bench.sh flame
+
 .PHONY: micro
 micro: ## What each step of the hot path costs, in nanoseconds
 	@tests/image.sh pytest tests/micro --override-ini addopts= --quiet --benchmark-disable-gc \

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Measures our room beside its peers, in containers of their own: tests/bench.sh, told by the environment:
+# Measures our room beside its peers, in containers of their own: tests/bench.sh; or records a worker of ours as a flame
+# graph: tests/bench.sh flame. Told by the environment:
 #
 #   QUICK=1                     one short round of little
 #   SCENARIO= SYSTEM= WAY=      some of them, separated by commas; a wrong name prints the right ones
 #   ROUNDS= WINDOW=             how often; seconds of each measured window (`make bench SECONDS=`)
 #   TARGETS=1                   exit 1 if a target is missed
 #   CENTRIFUGO=                 its binary or its image; by default the official image
+#   TO=                         the flame graph's file, in the place of one under reports/
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
@@ -52,25 +54,27 @@ absent() { given+=("ABSENT_$1=$2"); } # absent SERVICE REASON
 
 say "builds what is not built yet"
 tests/image.sh true
-build redis web nginx socketio nchan
-
-[ -f deploy/uvicorn.yaml ] || absent uvicorn "this tree has no deploy/uvicorn.yaml"
-centrifugo=${CENTRIFUGO:-centrifugo/centrifugo:v6.9.1}
-image=$COMPOSE_PROJECT_NAME-centrifugo
-if [ -f "$centrifugo" ]; then
-    docker buildx build --quiet --load --tag "$image" --file - "$(dirname "$centrifugo")" > /dev/null <<DOCKERFILE
+build redis web nginx
+if [ "${1:-}" != flame ]; then
+    build socketio nchan
+    [ -f deploy/uvicorn.yaml ] || absent uvicorn "this tree has no deploy/uvicorn.yaml"
+    centrifugo=${CENTRIFUGO:-centrifugo/centrifugo:v6.9.1}
+    image=$COMPOSE_PROJECT_NAME-centrifugo
+    if [ -f "$centrifugo" ]; then
+        docker buildx build --quiet --load --tag "$image" --file - "$(dirname "$centrifugo")" > /dev/null <<DOCKERFILE
 FROM $PYTHON_IMAGE
 COPY $(basename "$centrifugo") /usr/local/bin/centrifugo
 DOCKERFILE
-elif docker image inspect "$centrifugo" > /dev/null 2>&1 || docker pull --quiet "$centrifugo" > /dev/null 2>&1; then
-    docker tag "$centrifugo" "$image"
-else
-    absent centrifugo "neither a file nor an image that can be pulled: $centrifugo; CENTRIFUGO= names one"
+    elif docker image inspect "$centrifugo" > /dev/null 2>&1 || docker pull --quiet "$centrifugo" > /dev/null 2>&1; then
+        docker tag "$centrifugo" "$image"
+    else
+        absent centrifugo "neither a file nor an image that can be pulled: $centrifugo; CENTRIFUGO= names one"
+    fi
 fi
 
-for name in COMPOSE_PROJECT_NAME TESTS_IMAGE QUICK SCENARIO SYSTEM WAY ROUNDS WINDOW TARGETS; do
+for name in COMPOSE_PROJECT_NAME TESTS_IMAGE QUICK SCENARIO SYSTEM WAY ROUNDS WINDOW TARGETS TO; do
     [ -z "${!name:-}" ] || given+=("$name=${!name}")
 done
 commit=$(git describe --always --dirty 2>/dev/null) || commit=unknown
 tests/image.sh env "${given[@]}" \
-    RESULT_COMMIT="$commit" RESULT_COMMAND="${RESULT_COMMAND:-tests/bench.sh}" python -m tests.bench
+    RESULT_COMMIT="$commit" RESULT_COMMAND="${RESULT_COMMAND:-tests/bench.sh}" python -m "tests.bench${1:+.$1}"

@@ -17,7 +17,7 @@ from tests.micro import TEXT
 if TYPE_CHECKING:
     from MyChannels.connection import Part
 
-LENGTH, SECONDS = 1000, 86_400
+LENGTH, SECONDS = 10_000, 86_400  # the default of ROOM_LOG_LENGTH
 GROUP = room_group("lobby")
 
 

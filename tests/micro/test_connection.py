@@ -1,6 +1,7 @@
 """MyChannels/connection.py: commands as they go on the wire."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
@@ -23,7 +24,8 @@ class Wire:
 @pytest.mark.benchmark(group=ONCE)
 def test_pack_an_append(benchmark: BenchmarkFixture) -> None:
     connection = GuardedConnection()
-    wire = connection._writer = Wire()
+    wire: Any = Wire()
+    connection._writer = wire
     commands = [Appends().command()]
     benchmark(connection.write, commands)
     connection._writer = None  # else it would close what is none
