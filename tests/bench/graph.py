@@ -40,12 +40,14 @@ PARTS = {
     "channel layer: subscription, publishing": (r"\((app/(channel|core)_layer|channels_redis/)",),
     "hub": (r"\(MyChannels/(hub|presence)",),
     "append: event, command, acknowledgement": (
-        r"\b(append|answer|tell|say|_announcement|published) \((MyChannels/(consumers/room|hub)|app/channel_layer)",
+        r"\b(append|say|said|acknowledge|answer|tell) \(MyChannels/consumers/room",
+        r"\b(say|_said|_announcement) \(MyChannels/hub",
+        r"\bpublished \(app/channel_layer",
         r"\(MyChannels/log/",
     ),
     "room: order, coalescing, what is kept": (r"\(MyChannels/room",),
     "write: frame for all, a send for each": (
-        r"\bwrite \(MyChannels/room",
+        r"\b(write|_reply|answer) \(MyChannels/room",
         r"\(MyChannels/(formats|writer)",
         r"\b(write|transmit|queue|sendData|sendMessage|handle_reply) \((app/servers|daphne|autobahn)",
         r"\(app/servers/outgoing",
