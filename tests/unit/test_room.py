@@ -767,3 +767,62 @@ async def test_what_is_no_message_keeps_its_place_among_messages(monkeypatch: py
         room.hear(*said)
     room.tell({"type": "typing", "name": "Ada"})
     assert [json.loads(each)["type"] for each in ear.heard] == ["message", "message", "typing"]
+
+
+# ── Answers to one member ──────────────────────────────────────────────────────────────────────
+
+
+async def busy_room(monkeypatch: pytest.MonkeyPatch) -> tuple[Room, Ear, Ear]:
+    """In which a message waits to be written, and two members to hear it."""
+    monkeypatch.setattr(rooms, "COALESCE_SECONDS", COALESCE_SECONDS)
+    log, room, (one, other) = await open_room(ears=2)
+    for said in await log.say_many(2):
+        room.hear(*said)
+    assert (one.offsets, one.writes) == ([1], 1)
+    return room, one, other
+
+
+@in_virtual_time
+async def test_an_answer_goes_with_the_write_that_is_next_and_to_one_member(monkeypatch: pytest.MonkeyPatch) -> None:
+    room, one, other = await busy_room(monkeypatch)
+    room.answer(one, ["first"])
+    room.answer(one, ["second"])
+    await passes(COALESCE_SECONDS)
+    assert (one.writes, other.writes) == (2, 2)
+    assert one.heard[2:] == ["first", "second"]
+    assert other.offsets == [1, 2]
+    await passes(1)
+    room.hear(room.epoch, Message(3, "Ada", "hello", 1))
+    assert one.heard[4].offset == 3, "and is told once"
+
+
+@in_virtual_time
+async def test_an_answer_waits_for_nothing_in_a_room_where_nothing_is_to_be_written() -> None:
+    _, room, (ear,) = await open_room()
+    room.answer(ear, ["at once"])
+    assert ear.heard == ["at once"]
+
+
+@in_virtual_time
+async def test_an_answer_to_who_has_left_or_leaves_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    room, one, other = await busy_room(monkeypatch)
+    room.answer(one, ["before"])
+    room.remove(one)
+    assert one.heard[1:] == ["before"]
+    room.answer(one, ["after"])
+    assert one.heard[1:] == ["before", "after"]
+    await passes(COALESCE_SECONDS)
+    assert one.heard[1:] == ["before", "after"]
+    assert other.offsets == [1, 2]
+
+
+@in_virtual_time
+async def test_what_was_said_here_is_known_when_it_comes_back() -> None:
+    log, room, _ = await open_room()
+    epoch, message = await log.say()
+    assert not room.has_heard(epoch, message.offset)
+    room.hear(epoch, message)
+    assert room.has_heard(epoch, message.offset)
+    assert not room.has_heard(epoch, message.offset + 1)
+    assert not room.has_heard("another", message.offset)
+    assert not room.has_heard(None, None)
