@@ -101,26 +101,51 @@ def unacknowledged(descriptor: int) -> int:
         return 0
 
 
-class ReceiveQueue(asyncio.Queue[dict[str, Any]]):
-    """What a peer has sent and the application not received."""
+def size(message: dict[str, Any]) -> int:
+    return len(message.get("bytes") or message.get("text") or "")
 
-    waiting_bytes = 0
-    # Set while the peer is held back, and not for longer: it would be a reference cycle of every connection.
-    read_on: Callable[[], None] | None = None
+
+class ReceiveQueue:
+    """What a peer has sent and the application not received.
+
+    asyncio.Queue would do, but has four deques: 3 KB of a connection on which nobody says anything.
+    """
+
+    __slots__ = ("_arrivals", "_messages", "read_on", "waiting_bytes")
+
+    def __init__(self) -> None:
+        self.waiting_bytes = 0
+        # Set while the peer is held back, and not for longer: it would be a reference cycle of every connection.
+        self.read_on: Callable[[], None] | None = None
+        self._messages: list[dict[str, Any]] = []
+        self._arrivals: list[asyncio.Future[None]] = []  # one for each who waits: seldom more than one
+
+    def qsize(self) -> int:
+        return len(self._messages)
 
     def holds(self, share: float) -> bool:
         """Whether this share of what may wait does."""
         return self.qsize() >= share * INCOMING_MESSAGES or self.waiting_bytes >= share * INCOMING_BYTES
 
-    def _put(self, item: dict[str, Any]) -> None:
-        super()._put(item)
-        self.waiting_bytes += len(item.get("bytes") or item.get("text") or "")
+    def put_nowait(self, message: dict[str, Any]) -> None:
+        self._messages.append(message)
+        self.waiting_bytes += size(message)
+        for arrival in self._arrivals:  # of all: the first may have been cancelled
+            if not arrival.done():
+                arrival.set_result(None)
 
-    def _get(self) -> dict[str, Any]:
-        item = super()._get()
-        self.waiting_bytes -= len(item.get("bytes") or item.get("text") or "")
+    async def get(self) -> dict[str, Any]:
+        while not self._messages:
+            arrival = asyncio.get_running_loop().create_future()
+            self._arrivals.append(arrival)
+            try:
+                await arrival
+            finally:
+                self._arrivals.remove(arrival)
+        message = self._messages.pop(0)
+        self.waiting_bytes -= size(message)
         if self.read_on and not self.holds(0.5):
             # Not at once: a fault in what is read next is none of the application's receive().
             asyncio.get_running_loop().call_soon(self.read_on)
             self.read_on = None
-        return item
+        return message
