@@ -20,7 +20,7 @@ from app.handshake import OriginGuard, not_found
 from app.health import Health
 from app.logs import Traced
 from app.metrics import Metrics
-from app.sessions import session_stack
+from app.sessions import Sessions
 from MyChannels.hub import Hub
 
 routes = [*MyChannels.routing.ws_urlpatterns, re_path(r"", not_found)]  # type: ignore[arg-type]  # django-stubs knows no ASGI routes
@@ -30,7 +30,7 @@ application = CorrelationIdMiddleware(
         ProtocolTypeRouter(
             {
                 "http": Health(Metrics(django_application)),
-                "websocket": OriginGuard(session_stack(URLRouter(routes)), settings.ALLOWED_ORIGINS),
+                "websocket": OriginGuard(Sessions(URLRouter(routes)), settings.ALLOWED_ORIGINS),
             }
         )
     )
