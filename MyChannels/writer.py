@@ -39,6 +39,8 @@ class FrameWriter:
     `pack` makes of texts what `write` takes, once for many connections; `write` never waits.
     """
 
+    __slots__ = ("_drained", "write")
+
     @staticmethod
     def pack(*texts: str) -> bytes:
         return b"".join(map(frame, texts))
