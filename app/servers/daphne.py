@@ -12,6 +12,7 @@ import random
 import signal
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import Context
 from functools import partial
@@ -67,6 +68,17 @@ POLL_SECONDS = 0.05
 FINAL_TEXT, MASKED = 0x81, 0x80  # of a frame's first byte and its second (RFC 6455, 5.2)
 MOST_BYTES = 65_535  # that a length of sixteen bits can name
 LENGTH_FOLLOWS = 126  # in place of a length of up to 125: sixteen bits have it
+# Attributes of a connection that nobody reads once it is open; with the dictionary that holds them, 4 KB.
+HANDSHAKE = frozenset(
+    {
+        *("_raw_query_string", "_results", "_transport_details", "_valid_events", "_wskey", "application_deferred"),
+        *("clean_headers", "client_scheme", "handshake_deferred", "http_headers", "http_request_data"),
+        *("http_request_host", "http_request_params", "http_request_path", "http_request_uri", "http_response_data"),
+        *("http_status_line", "is_open", "protocol_to_accept", "root_path", "send_queue", "server_addr"),
+        *("websocket_extensions", "websocket_extensions_in_use", "websocket_origin", "websocket_protocol_in_use"),
+        "websocket_protocols",
+    }
+)
 OPEN, CLOSING = StockProtocol.STATE_OPEN, StockProtocol.STATE_CLOSING
 
 
@@ -86,6 +98,8 @@ class WebSocketProtocol(StockProtocol):
     waiting_bytes = 0
     resumed: asyncio.Event | None = None
     held_back = False
+    send_queue: Any = ()  # a deque, when something waits
+    _transport_details = None
 
     configured = False
     longest: int
@@ -102,10 +116,17 @@ class WebSocketProtocol(StockProtocol):
         cls.longest = min(size or MOST_BYTES for size in (cls.maxFramePayloadSize, cls.maxMessagePayloadSize))
         cls.configured = True
 
+    def share_beginnings(self) -> None:
+        """autobahn gives every connection thirty attributes that few ever change: forget_handshake() leaves them to
+        the class."""
+        for name, value in vars(self).items():
+            if value is None or value is False:
+                setattr(type(self), name, value)
+
     def connectionMade(self) -> None:  # noqa: N802 - Twisted's name
         """Stock leaves twisted.web's channel as the transport's producer: nobody learns that the
         transport is full, and channel and request live as long as the WebSocket."""
-        if not self.configured:
+        if first := not self.configured:
             self.configure(self.factory)
         self.transport.unregisterProducer()
         self.transport.registerProducer(self, True)
@@ -113,6 +134,8 @@ class WebSocketProtocol(StockProtocol):
             # TLS: what passes by its transport would go out in clear.
             self.transmit = self.transport.write  # type: ignore[method-assign]
         super().connectionMade()
+        if first:
+            self.share_beginnings()
 
     def onOpen(self) -> None:  # noqa: N802 - autobahn's name
         super().onOpen()
@@ -186,6 +209,7 @@ class WebSocketProtocol(StockProtocol):
                 self.close_too_slow()
                 return
         if self.paused:
+            self.send_queue = self.send_queue or deque()
             self.send_queue.append(frame)
             self.waiting_bytes += len(frame)
         else:
@@ -309,7 +333,18 @@ class WebSocketProtocol(StockProtocol):
         for name, value in headers:
             fields.setdefault(name.decode(), []).append(value.decode())
         self.handshake_deferred.callback((subprotocol, fields))
-        del self.handshake_deferred
+        self.forget_handshake()
+
+    def forget_handshake(self) -> None:
+        """autobahn and Daphne keep all that was said, for as long as the connection."""
+        self.request.headers = self.request.params = None
+        shared = vars(type(self))
+        # Anew, since a dictionary does not shrink.
+        self.__dict__ = {
+            name: value
+            for name, value in vars(self).items()
+            if name not in HANDSHAKE and value is not shared.get(name, self)
+        }
 
     def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:  # noqa: N802, N803 - autobahn's names
         """autobahn calls an Origin that is none a bad request; it is a foreign one."""
@@ -386,7 +421,7 @@ class WebSocketProtocol(StockProtocol):
         self.watch()
 
     def forget_waiting(self) -> None:
-        self.send_queue.clear()
+        self.send_queue = ()
         self.waiting_bytes = 0
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:  # noqa: N802, N803 - autobahn's names
