@@ -128,11 +128,14 @@ class WebSocketProtocol(StockProtocol):
         transport is full, and channel and request live as long as the WebSocket."""
         if first := not self.configured:
             self.configure(self.factory)
-        self.transport.unregisterProducer()
-        self.transport.registerProducer(self, True)
-        if not isinstance(self.transport, Connection):
+        if isinstance(self.transport, Connection):
+            # The two refer to each other, and would wait for the collector of garbage.
+            self.transport.producer.requests.clear()
+        else:
             # TLS: what passes by its transport would go out in clear.
             self.transmit = self.transport.write  # type: ignore[method-assign]
+        self.transport.unregisterProducer()
+        self.transport.registerProducer(self, True)
         super().connectionMade()
         if first:
             self.share_beginnings()
@@ -435,6 +438,7 @@ class WebSocketProtocol(StockProtocol):
             code = self.localCloseCode
         if hasattr(self, "server"):
             super().onClose(wasClean, 1005 if code is None else code, reason)
+        self.is_closed = None  # autobahn's result of it is the connection itself: a reference cycle
 
 
 class Server(StockServer):
