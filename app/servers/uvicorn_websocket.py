@@ -81,6 +81,7 @@ class WebSocketProtocol(StockProtocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.queue = ReceiveQueue()
+        del self.writable  # for stock's send to wait; an Event has a deque, 0.8 KB
         self.unhandled: list[Any] = []  # no deque: that is 600 bytes, and PART's frames are soon moved
         self.conn = Conversation(max_size=self.config.ws_max_size, logger=conversation_logger)
 
@@ -103,6 +104,11 @@ class WebSocketProtocol(StockProtocol):
         """The extension's: a finished frame of the server's, as it goes on the wire."""
         if self.conn.state is OPEN:
             self.transport.write(frame)
+
+    def pause_writing(self) -> None:
+        """The loop's transport, past which everything goes, never has anything to wait for."""
+
+    resume_writing = pause_writing
 
     def unsent(self) -> int:
         """The extension's: bytes accepted that the kernel has not taken."""
@@ -249,6 +255,7 @@ class WebSocketProtocol(StockProtocol):
             self.response.headers[name.decode()] = value.decode()
         self.conn.send_response(self.response)
         self.say()
+        del self.request, self.response  # as long as the socket is open nobody reads them any more
         self.accepted = self.handshake_complete = True
         self.start_keepalive()
         if self.leaving:
