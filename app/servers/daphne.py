@@ -129,8 +129,9 @@ class WebSocketProtocol(StockProtocol):
         if first := not self.configured:
             self.configure(self.factory)
         if isinstance(self.transport, Connection):
-            # The two refer to each other, and would wait for the collector of garbage.
-            self.transport.producer.requests.clear()
+            # Channel and request refer to each other, and would wait for the collector of garbage.
+            channel: Any = self.transport.producer
+            channel.requests.clear()
         else:
             # TLS: what passes by its transport would go out in clear.
             self.transmit = self.transport.write  # type: ignore[method-assign]
