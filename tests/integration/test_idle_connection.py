@@ -10,6 +10,7 @@ from tests.integration.socket_server import (  # noqa: F401 - fixtures among the
     CLOSE,
     Server,
     frame,
+    poll,
     report,
     routed,
     shared_server,
@@ -39,6 +40,8 @@ async def come_and_go(scope: Any, receive: Any, send: Any) -> None:
 
 async def collect(scope: Any, receive: Any, send: Any) -> None:
     """Reports what of the connections before only the collector of garbage could find."""
+    server = scope["extensions"]["channels.fanout"]["write"].__self__.server
+    await poll(lambda: len(server.connections) == 1)  # Daphne looks once a second whom it may forget
     gc.set_debug(gc.DEBUG_SAVEALL)
     gc.collect()
     gc.set_debug(0)
