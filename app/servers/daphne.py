@@ -341,7 +341,7 @@ class WebSocketProtocol(StockProtocol):
 
     def forget_handshake(self) -> None:
         """autobahn and Daphne keep all that was said, for as long as the connection."""
-        self.request.headers = self.request.params = None
+        self.request.headers = None
         shared = vars(type(self))
         # Anew, since a dictionary does not shrink.
         self.__dict__ = {
