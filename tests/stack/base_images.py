@@ -6,6 +6,7 @@ For each image: a claim, a shell command that is run in it, and what its output 
 NEEDS: dict[str, list[tuple[str, str, str]]] = {
     "PYTHON_IMAGE": [
         ("Python 3.13", "python --version", r"Python 3\.13\.\d+"),
+        ("mimalloc", "PYTHONMALLOC=mimalloc python -c 'print(1)'", "1"),
         ("venv with pip", "python -m venv /tmp/v && /tmp/v/bin/pip --version", r"pip \d+.*"),
         ("SQLite >= 3.37", "python -c 'import sqlite3; print(sqlite3.sqlite_version_info >= (3, 37))'", "True"),
         ("time zones", "python -c 'import zoneinfo; print(zoneinfo.ZoneInfo(\"Asia/Shanghai\"))'", "Asia/Shanghai"),
