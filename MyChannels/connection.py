@@ -48,6 +48,13 @@ class GuardedConnection(RedisConnection):
             raise RedisConnectionError("the connection was reset")
         await super().send_packed_command(command, check_health)
 
+    async def disconnect(self, *arguments: Any, **options: Any) -> None:
+        """Also for whoever is reading, who is told only when it is closed: to close it waits until what was written is
+        taken, on a half-open connection for a quarter of an hour."""
+        if self._writer:
+            self._writer.transport.abort()
+        await super().disconnect(*arguments, **options)
+
     def write(self, commands: Sequence[tuple[Any, ...]]) -> None:
         """Sends commands without waiting for anything; redis-py's own has a task and a timer for each."""
         if self._writer is None or self._writer.transport.is_closing():
@@ -185,6 +192,7 @@ class Connection:
             await asyncio.wait([self._worker])
         if self._giving_up:
             self._giving_up.cancel()
+            self._giving_up = None
         for question in (*self._waiting, *(self._holding or ())):
             question.answer.cancel()
         await self._connection.disconnect()

@@ -217,7 +217,11 @@ class Delivery:
         self.deserialize = deserialize
 
     def put_nowait(self, data: bytes) -> None:
-        self.handle(self.deserialize(data))
+        """Raises nothing: what was read with it is for others."""
+        try:
+            self.handle(self.deserialize(data))
+        except Exception:
+            logger.exception("an event could not be read: %.200r", data)
 
 
 class LoopLayer(RedisPubSubLoopLayer):
@@ -279,7 +283,7 @@ class ConfirmedPubSubChannelLayer(RedisPubSubChannelLayer):
         return layer
 
     def deliver(self, channel: str, handle: Callable[[dict[str, Any]], None]) -> None:
-        """Hands each message of the channel to `handle`, which must not raise, in the place of `receive`: for one
+        """Hands each message of the channel to `handle` in the place of `receive`: for one
         who handles them at once, a queue and a task to wake would be the larger part of the work."""
         self._get_layer().deliver(channel, handle)
 

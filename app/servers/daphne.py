@@ -74,7 +74,7 @@ HANDSHAKE = frozenset(
         *("_raw_query_string", "_results", "_transport_details", "_valid_events", "_wskey", "application_deferred"),
         *("clean_headers", "client_scheme", "handshake_deferred", "http_headers", "http_request_data"),
         *("http_request_host", "http_request_params", "http_request_path", "http_request_uri", "http_response_data"),
-        *("http_status_line", "is_open", "protocol_to_accept", "root_path", "send_queue", "server_addr"),
+        *("http_status_line", "is_open", "protocol_to_accept", "root_path", "server_addr"),
         *("websocket_extensions", "websocket_extensions_in_use", "websocket_origin", "websocket_protocol_in_use"),
         "websocket_protocols",
     }
@@ -138,6 +138,7 @@ class WebSocketProtocol(StockProtocol):
         self.transport.unregisterProducer()
         self.transport.registerProducer(self, True)
         super().connectionMade()
+        del self.send_queue
         if first:
             self.share_beginnings()
 

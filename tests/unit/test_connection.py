@@ -1,12 +1,14 @@
 """What waits for a Redis that is away; that it is asked as it should is for tests/integration/test_log_redis.py."""
 
 import asyncio
+import socket
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
 
-from MyChannels.connection import DEADLINE, Connection
+from MyChannels.connection import DEADLINE, Connection, GuardedConnection
 from MyChannels.log import Unavailable
 from tests.unit.virtual_time import in_virtual_time, now, passes
 
@@ -78,3 +80,35 @@ def test_a_thousand_questions_have_one_timer(connection: Connection, monkeypatch
         await connection.close()
 
     run()
+
+
+def test_what_is_asked_of_a_closed_connection_ends_too(connection: Connection) -> None:
+    @in_virtual_time
+    async def run() -> None:
+        connection.ask("PING").cancel()
+        await connection.close()
+        begun = now()
+        assert await told_at(connection.ask("PING")) - begun == pytest.approx(DEADLINE)
+        await connection.close()
+
+    run()
+
+
+async def test_who_reads_a_connection_that_is_given_up_ends_though_the_peer_takes_nothing() -> None:
+    """A half-open connection with something unsent: to close it would wait for the peer."""
+
+    async def introduce(connection: Any) -> None:
+        connection._parser.on_connect(connection)
+
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        connection = GuardedConnection(host="127.0.0.1", port=deaf.getsockname()[1], redis_connect_func=introduce)
+        await connection.connect()
+        connection.write([("SUBSCRIBE", b"x" * 2**24)])
+        assert connection._writer is not None
+        assert connection._writer.transport.get_write_buffer_size() > 0
+        reading = asyncio.create_task(connection.arrived())
+        await asyncio.sleep(0)
+        await connection.disconnect(nowait=True)
+        await asyncio.wait([reading], timeout=5)
+        assert reading.done()
+        assert isinstance(reading.exception(), (RedisConnectionError, OSError))
