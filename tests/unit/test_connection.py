@@ -102,7 +102,7 @@ async def test_who_reads_a_connection_that_is_given_up_ends_though_the_peer_take
 
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         connection = GuardedConnection(host="127.0.0.1", port=deaf.getsockname()[1], redis_connect_func=introduce)
-        await connection.connect()
+        await connection.connect()  # type: ignore[no-untyped-call]
         connection.write([("SUBSCRIBE", b"x" * 2**24)])
         assert connection._writer is not None
         assert connection._writer.transport.get_write_buffer_size() > 0
