@@ -158,7 +158,7 @@ class Room:
 
     def answer(self, member: Member, payload: Any) -> None:
         """What one member is told, which may wait for what all are told next: a write that wakes who reads costs as
-        much as those to ten others that are awake."""
+        much as those to eight others that are awake."""
         if self._writing is None or member not in self._members.get(member.format, ()):
             member.write(payload)
         elif member in self._replies:

@@ -138,7 +138,7 @@ class WebSocketProtocol(StockProtocol):
         self.transport.unregisterProducer()
         self.transport.registerProducer(self, True)
         super().connectionMade()
-        del self.send_queue
+        del self.send_queue  # the class has it until something waits, which may be during the handshake
         if first:
             self.share_beginnings()
 
