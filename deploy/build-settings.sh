@@ -5,11 +5,11 @@ set -euo pipefail
 umask 077 # a mirror's address may hold a password
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-copy_first() { # copy_first COPY FILE…: the first FILE that exists becomes COPY
+copy_first() { # copy_first COPY FILE…: the first FILE that exists becomes COPY, which a build beside may be reading
     local copy=$1 file
     shift
     for file in "$@" /dev/null; do
-        if [ -f "$file" ] || [ "$file" = /dev/null ]; then cat "$file" > "$copy"; return; fi
+        if [ -f "$file" ] || [ "$file" = /dev/null ]; then cat "$file" > "$copy.$$" && mv "$copy.$$" "$copy" && return; fi
     done
 }
 
