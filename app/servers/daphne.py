@@ -26,6 +26,7 @@ from daphne.server import Server as StockServer
 from daphne.utils import import_by_path
 from daphne.ws_protocol import ConnectionDeny, WebSocketFactory
 from daphne.ws_protocol import WebSocketProtocol as StockProtocol
+from twisted.internet import asyncioreactor
 from twisted.internet import reactor as installed_reactor
 from twisted.internet.base import DelayedCall
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -54,6 +55,8 @@ from app.servers.websocket import (
 vars(autobahn)["pformat"] = lambda _: ""
 # And what it says there of each piece that it reads, it colours for a terminal.
 vars(autobahn_twisted)["hltype"] = vars(autobahn_twisted)["hlval"] = lambda _: ""
+# For each socket that can be read or written, Twisted prepares its own log to name the connection.
+vars(asyncioreactor)["callWithLogger"] = lambda _, call, *arguments: call(*arguments)
 logger = logging.getLogger(__name__)
 reactor: Any = installed_reactor  # without its plugin mypy takes no zope interface for a type
 
@@ -253,12 +256,20 @@ class WebSocketProtocol(StockProtocol):
 
     # --- What comes in ---
 
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
+        """autobahn counts bytes that nobody asks for, and has a line for its debug log."""
+        self.data += data
+        self.consumeData()
+
     def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803 - autobahn's names
         """Stock queues whatever comes, however slow the application."""
-        queue = self.application_queue
-        if self.state == CLOSING and queue.holds(1):
+        if self.state == CLOSING and self.application_queue.holds(1):
             return  # nor is the peer held back now: its close frame has to be seen
         super().onMessage(payload, isBinary)
+        self.hold_back_if_full()
+
+    def hold_back_if_full(self) -> None:
+        queue = self.application_queue
         if self.state == OPEN and queue.holds(1):
             self.held_back = True
             self.transport.pauseProducing()
@@ -288,11 +299,13 @@ class WebSocketProtocol(StockProtocol):
         masked = int.from_bytes(data[begin + 4 : end], "big")
         payload = (masked ^ int.from_bytes(mask[:length], "big")).to_bytes(length, "big")
         try:
-            payload.decode()
+            text = payload.decode()
         except UnicodeDecodeError:
             return False
         self.data = data[end:]
-        self.onMessage(payload, False)
+        self.last_ping = time.time()
+        self.application_queue.put_nowait({"type": "websocket.receive", "text": text})
+        self.hold_back_if_full()
         return bool(self.data)
 
     def read_on(self) -> None:
