@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect, sync_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,11 +68,16 @@ def visitor(chromium: Browser, stack: Clone) -> Iterator[Callable[..., Page]]:
         # A container that starts beside changes the host's network, and Chromium drops what it is loading.
         dropped: list[str] = []
         page.on("requestfailed", lambda asked: dropped.append(asked.url) if asked.failure == NETWORK_CHANGED else None)
-        page.goto(path)
-        while dropped:
+        while True:
             dropped.clear()
-            page.goto(path)
-        return page
+            try:
+                page.goto(path)
+            except Error as fault:
+                if NETWORK_CHANGED not in fault.message:
+                    raise
+                continue
+            if not dropped:
+                return page
 
     yield visit
     for context in contexts:

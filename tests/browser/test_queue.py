@@ -29,6 +29,7 @@ def test_what_was_written_while_disconnected_is_sent_once_and_in_order(
     expect(page.locator("#outbox .said")).to_have_count(3)
     expect(page.locator("#outbox .outcome").first).to_have_text(word(page, "queued"))
     say(other, "meanwhile")
+    hears(other, "meanwhile")
     wire.refuses = False
     connected(page)
     for each in (page, other):

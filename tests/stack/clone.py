@@ -19,7 +19,19 @@ ROOT = Path(__file__).resolve().parents[2]
 # Inside the repository: the engine resolves the paths of mounts itself, and knows this folder only.
 STACKS = ROOT / ".state" / "stacks"
 NOT_IN_A_CLONE = shutil.ignore_patterns(
-    ".git", ".state", ".venv", ".env", "secrets", "data", "static-root", "reports", "backups", "__pycache__", ".*_cache"
+    ".git",
+    ".state",
+    ".venv",
+    ".env",
+    "secrets",
+    "data",
+    "static-root",
+    "reports",
+    "backups",
+    ".hypothesis",
+    ".benchmarks",
+    "__pycache__",
+    ".*_cache",
 )
 KEPT = {".env", ".state", "backups", "secrets"}
 # The settings that other tests run with are not the stack's.
@@ -43,7 +55,11 @@ class Clone:
         STACKS.mkdir(parents=True, exist_ok=True)
         # Held as long as this run lives, so that a later one knows what an interrupted one left behind.
         self.lock = self.path.with_suffix(".lock").open("w")
-        fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.lock.close()
+            raise
 
     def copy(self, commit: str | None = None) -> Clone:
         """The tree as it is now, or as it was."""
@@ -160,4 +176,5 @@ def remove_interrupted() -> None:
             clone = Clone(path.name)
         except BlockingIOError:
             continue  # a run beside this one
-        clone.purge()
+        if path.exists():  # which that run may just have purged
+            clone.purge()
