@@ -180,7 +180,7 @@ class Hub:
     def say(self, room: Room, draft: Draft) -> asyncio.Future[Appended]:
         """Puts a message into the log; its members on every process hear it. Raises Unavailable, RefReused.
 
-        A future, so that saying takes no task: when it is done, the members here have heard.
+        A future, so that saying takes no task: when it is done, the room here has heard, and writes next.
         """
         announcement = self._announcement(room.group, draft)
         said = asyncio.ensure_future(self._log.append(room.name, draft, room.position, announcement))

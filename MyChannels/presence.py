@@ -137,8 +137,9 @@ class Presence:
         people.closed = False
         if self._roster is None:
             return
-        for process in list(self._peers):
-            version, lists = await self._roster.load(process, [room])
+        peers = list(self._peers)
+        loaded = await asyncio.gather(*[self._roster.load(process, [room]) for process in peers])
+        for process, (version, lists) in zip(peers, loaded, strict=True):
             if 0 < version < self._peers.get(process, -1):
                 self._peers[process] = -1  # it has told more since than was read, or Redis knows less than it told
                 self._something.set()

@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Nothing waits in an idle room. After messages were written, what comes within this time is written together:
-# a write costs as much for ten messages as for one.
-COALESCE_SECONDS = 0.01
+# Nothing waits in an idle room. To a busy one, which has written within BUSY_SECONDS, messages come in bursts, from all
+# processes at the same time (TICK_SECONDS in connection.py): what comes within BURST_SECONDS of the first is written
+# with it, since a write costs as much for ten messages as for one; and there are SPACE_SECONDS from write to write.
+BUSY_SECONDS = 0.05
+BURST_SECONDS = 0.001
+SPACE_SECONDS = 0.005
 COALESCED_CHARACTERS = 64 * 1024  # at most, but for a single message
 # Two processes' publishes may overtake each other between append and publish.
 OVERTAKEN_SECONDS = 0.05
@@ -74,7 +77,7 @@ class Room:
         self._unwritten_characters = 0
         self._replies: dict[Member, Any] = {}  # that wait for the same write
         self._writing: asyncio.TimerHandle | None = None
-        self._write_at = 0.0  # or later
+        self._written_at = 0.0
         self._early: dict[int, tuple[str, Message]] = {}  # by offset: arrived before its turn
         self._overtaken: asyncio.TimerHandle | None = None
         self._repairing: asyncio.Task[None] | None = None
@@ -128,10 +131,14 @@ class Room:
         self._unwritten.append(message)
         self._unwritten_characters += len(message.text)
         if self._writing is None:
-            if self._loop.time() >= self._write_at:
-                self.write()
-            else:
-                self._writing = self._loop.call_at(self._write_at, self.write)
+            # Never at once: the acknowledgement, and what has arrived together, go in the same write.
+            self._writing = self._loop.call_at(self._when_to_write(), self.write)
+
+    def _when_to_write(self) -> float:
+        now = self._loop.time()
+        if now > self._written_at + BUSY_SECONDS:
+            return now
+        return max(now + BURST_SECONDS, self._written_at + SPACE_SECONDS)
 
     def write(self) -> None:
         """Writes to the members what they have not been told yet; whatever else they are told comes after it."""
@@ -149,7 +156,7 @@ class Room:
                 for write in members.values():
                     write(payload)
             metrics.DELIVERED.inc(len(members) * len(unwritten))
-        self._write_at = self._loop.time() + COALESCE_SECONDS
+        self._written_at = self._loop.time()
 
     def _reply(self, members: dict[Member, Callable[[Any], None]], payload: Any) -> None:
         for member, write in members.items():

@@ -42,7 +42,7 @@ MOST_DROPPED_AT_ONCE = 1000
 FREED_SECONDS = 0.5
 # Of each kind that clients ask for, at a time: a page of long texts is 1.6 MB in Redis' buffers, and whatever else
 # this process asks waits behind it.
-READINGS = 2
+READINGS = 4
 
 _HERE = Path(__file__).parent
 _POSITION = (_HERE / "position.lua").read_text()

@@ -9,7 +9,7 @@ from itertools import pairwise
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from MyChannels.room import COALESCE_SECONDS
+from MyChannels.room import SPACE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -81,7 +81,7 @@ class Conversation:
         async with asyncio.timeout(seconds):
             while len(now := {member.since for member in self.members}) > 1 or now != before:
                 before = now
-                await asyncio.sleep(5 * COALESCE_SECONDS)  # in which a room writes whatever it held back
+                await asyncio.sleep(10 * SPACE_SECONDS)  # in which a room writes whatever it held back
 
     def silence(self) -> float:
         """The longest time that anybody heard no message."""

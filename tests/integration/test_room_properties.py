@@ -318,7 +318,8 @@ class Merging(RuleBasedStateMachine):
 
 def test_rooms_merge_log_and_live_without_gap_or_repetition(monkeypatch: pytest.MonkeyPatch) -> None:
     # Small, so that every way of reading is taken; and long, so that the machine says when it is over.
-    monkeypatch.setattr(rooms, "COALESCE_SECONDS", 3600)
+    monkeypatch.setattr(rooms, "BUSY_SECONDS", 1e9)
+    monkeypatch.setattr(rooms, "BURST_SECONDS", 3600)
     monkeypatch.setattr(rooms, "OVERTAKEN_SECONDS", 0)
     monkeypatch.setattr(rooms, "KEPT_MESSAGES", 5)
     monkeypatch.setattr(rooms, "LOOK_BACK", 2)

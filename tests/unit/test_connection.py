@@ -2,13 +2,15 @@
 
 import asyncio
 import socket
+from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from MyChannels.connection import DEADLINE, Connection, GuardedConnection
+from MyChannels.connection import CALM_SECONDS, DEADLINE, TICK_SECONDS, Connection, GuardedConnection
 from MyChannels.log import Unavailable
 from tests.unit.virtual_time import in_virtual_time, now, passes
 
@@ -30,6 +32,27 @@ def connection() -> Connection:
     connection = Connection("redis://localhost", "")
     connection._connection = Away()
     return connection
+
+
+class There:
+    """One to a Redis that answers at once, and notes when it was asked how much."""
+
+    is_connected = True
+
+    def __init__(self) -> None:
+        self.writes: list[tuple[float, int]] = []
+        self.unanswered = 0
+
+    def write(self, commands: list[Any]) -> None:
+        self.writes.append((now(), len(commands)))
+        self.unanswered = len(commands)
+
+    async def arrived(self) -> list[Any]:
+        await asyncio.sleep(0)
+        return [b"PONG"] * self.unanswered
+
+    async def disconnect(self, nowait: bool = False) -> None:
+        pass
 
 
 async def told_at(answer: asyncio.Future[Any]) -> float:
@@ -89,6 +112,47 @@ def test_what_is_asked_of_a_closed_connection_ends_too(connection: Connection) -
         await connection.close()
         begun = now()
         assert await told_at(connection.ask("PING")) - begun == pytest.approx(DEADLINE)
+        await connection.close()
+
+    run()
+
+
+def test_questions_go_at_moments_that_all_processes_have_in_common(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @in_virtual_time
+    async def run() -> None:
+        wall = 1_763_000_000.0 - now()  # a loop's own clock begins anywhere
+        late = iter([0.0, -0.9, 0.0, 0.9] * 1000)  # milliseconds: a timer may be before its time, or after it
+        clock = SimpleNamespace(time=lambda: wall + now() + next(late) / 1000)
+        monkeypatch.setattr("MyChannels.connection.time", clock)
+        connection._connection = there = There()
+        answers = []
+        for _ in range(300):
+            answers.append(connection.ask("PING"))
+            await passes(0.003)
+        await asyncio.gather(*answers)
+        (_, first), *following = there.writes
+        assert first == 1, "who asks on an idle connection waits for nothing"
+        assert sum(count for _, count in following) == 299
+        for at, _ in following:
+            beyond = (wall + at + 0.001) % TICK_SECONDS - 0.001
+            assert abs(beyond) < 0.001
+        assert all(later - earlier > TICK_SECONDS / 2 for (earlier, _), (later, _) in pairwise(following))
+        await connection.close()
+
+    run()
+
+
+def test_who_asks_seldom_waits_for_nothing(connection: Connection) -> None:
+    @in_virtual_time
+    async def run() -> None:
+        connection._connection = there = There()
+        for _ in range(10):
+            await passes(1.1 * CALM_SECONDS)
+            asked = now()
+            await connection.ask("PING")
+            assert there.writes[-1] == (asked, 1)
         await connection.close()
 
     run()

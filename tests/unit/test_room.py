@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -15,16 +16,18 @@ from MyChannels.log import NOTHING_SEEN, Draft, Page, Position, Unavailable
 from MyChannels.log.memory import MemoryLog
 from MyChannels.messages import Message
 from MyChannels.room import (
-    COALESCE_SECONDS,
+    BURST_SECONDS,
+    BUSY_SECONDS,
     COALESCED_CHARACTERS,
     KEPT_CHARACTERS,
     KEPT_MESSAGES,
     LOOK_BACK,
     OVERTAKEN_SECONDS,
     READ_AT_ONCE,
+    SPACE_SECONDS,
     Room,
 )
-from tests.unit.virtual_time import in_virtual_time, passes, settle
+from tests.unit.virtual_time import in_virtual_time, now, passes, settle
 
 
 class CountedLog(MemoryLog):
@@ -66,7 +69,7 @@ class Ear:
         self.format = kind
         self.key = key
         self.heard: list[Any] = []
-        self.writes = 0
+        self.times: list[float] = []  # of its writes
         self.anew: list[int] = []  # how much had been heard before each
 
     @property
@@ -74,11 +77,15 @@ class Ear:
         return self._take
 
     def _take(self, payload: Any) -> None:
-        self.writes += 1
+        self.times.append(now())
         self.heard += payload if isinstance(payload, list) else [payload]
 
     def begin_anew(self) -> None:
         self.anew.append(len(self.heard))
+
+    @property
+    def writes(self) -> int:
+        return len(self.times)
 
     @property
     def offsets(self) -> list[int]:
@@ -86,8 +93,14 @@ class Ear:
 
 
 @pytest.fixture(autouse=True)
-def nothing_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rooms, "COALESCE_SECONDS", 0)
+def never_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rooms, "BUSY_SECONDS", -1)
+
+
+def hear(room: Room, epoch: str, message: Message) -> None:
+    """And write it, whatever else may come together with it."""
+    room.hear(epoch, message)
+    room.write()
 
 
 async def open_room(length: int = 10_000, *, before: int = 0, ears: int = 1) -> tuple[CountedLog, Room, list[Ear]]:
@@ -110,7 +123,7 @@ async def open_room(length: int = 10_000, *, before: int = 0, ears: int = 1) -> 
 async def test_messages_in_order_are_passed_on_at_once() -> None:
     log, room, [ear] = await open_room()
     for said in await log.say_many(3):
-        room.hear(*said)
+        hear(room, *said)
         assert ear.heard[-1] is said[1]
     assert ear.offsets == [1, 2, 3]
     assert (room.offset, room.position) == (3, Position(room.epoch, 3, said[1].sent_at))
@@ -122,14 +135,14 @@ async def test_member_hears_what_follows_its_joining_and_nothing_after_its_leavi
     log, room, [early] = await open_room(before=5)
     late = Ear()
     said = await log.say_many(4)
-    room.hear(*said[0])
+    hear(room, *said[0])
     room.add(late)
-    room.hear(*said[1])
+    hear(room, *said[1])
     room.remove(early)
     room.remove(early)  # who has left already
-    room.hear(*said[2])
+    hear(room, *said[2])
     room.remove(late)
-    room.hear(*said[3])
+    hear(room, *said[3])
     assert (early.offsets, late.offsets) == ([6, 7], [7, 8])
     assert room.members == []
 
@@ -139,7 +152,7 @@ async def test_message_that_arrives_several_times_is_heard_once() -> None:
     log, room, [ear] = await open_room()
     said = await log.say_many(3)
     for again in [0, 0, 1, 0, 1, 2, 2, 0]:
-        room.hear(*said[again])
+        hear(room, *said[again])
     await passes(1)
     assert ear.offsets == [1, 2, 3]
     assert log.reads == 0
@@ -150,10 +163,10 @@ async def test_messages_that_overtake_each_other_wait_for_their_turn_without_a_r
     log, room, [ear] = await open_room()
     said = await log.say_many(5)
     for place in [4, 2, 1, 3]:
-        room.hear(*said[place])
+        hear(room, *said[place])
     await passes(OVERTAKEN_SECONDS - 0.01)
     assert ear.heard == []
-    room.hear(*said[0])
+    hear(room, *said[0])
     assert ear.offsets == [1, 2, 3, 4, 5]
     await passes(1)
     assert (ear.offsets, log.reads) == ([1, 2, 3, 4, 5], 0)
@@ -164,12 +177,12 @@ async def test_what_is_still_missing_after_50_ms_is_read_once_for_all_members() 
     log, room, ears = await open_room(ears=1000)
     said = await log.say_many(10)
     for place in [0, 4, 7, 9]:
-        room.hear(*said[place])
+        hear(room, *said[place])
     await passes(OVERTAKEN_SECONDS + 0.001)
     assert all(ear.offsets == list(range(1, 11)) for ear in ears)
     assert log.reads == 1
     for late in said:
-        room.hear(*late)
+        hear(room, *late)
     await passes(1)
     assert all(len(ear.heard) == 10 for ear in ears)
     assert all(ear.anew == [] for ear in ears)
@@ -180,7 +193,7 @@ async def test_what_is_still_missing_after_50_ms_is_read_once_for_all_members() 
 async def test_gap_of_any_length_is_read_page_by_page() -> None:
     log, room, [ear] = await open_room()
     said = await log.say_many(READ_AT_ONCE * 3 + 7)
-    room.hear(*said[-1])
+    hear(room, *said[-1])
     await passes(1)
     assert ear.offsets == list(range(1, len(said) + 1))
     assert log.reads == 4
@@ -191,7 +204,7 @@ async def test_many_messages_ahead_do_not_pile_up() -> None:
     log, room, [ear] = await open_room()
     said = await log.say_many(READ_AT_ONCE * 2)
     for one in said[1:]:
-        room.hear(*one)
+        hear(room, *one)
     assert len(room._early) <= READ_AT_ONCE
     await passes(1)
     assert ear.offsets == list(range(1, len(said) + 1))
@@ -203,12 +216,12 @@ async def test_messages_during_the_reading_are_neither_lost_nor_heard_twice() ->
     log, room, [ear] = await open_room()
     first = await log.say_many(3)
     log.answers.clear()
-    room.hear(*first[2])
+    hear(room, *first[2])
     await passes(OVERTAKEN_SECONDS + 0.001)  # the reading has begun
     then = await log.say_many(3)
-    room.hear(*first[0])
-    room.hear(*then[0])
-    room.hear(*then[2])
+    hear(room, *first[0])
+    hear(room, *then[0])
+    hear(room, *then[2])
     log.answers.set()
     await passes(1)
     assert ear.offsets == [1, 2, 3, 4, 5, 6]
@@ -219,11 +232,11 @@ async def test_what_cannot_be_read_now_is_read_with_the_next_message() -> None:
     log, room, [ear] = await open_room()
     said = await log.say_many(3)
     log.away = True
-    room.hear(*said[1])
+    hear(room, *said[1])
     await passes(1)
     assert ear.heard == []
     log.away = False
-    room.hear(*said[2])
+    hear(room, *said[2])
     await passes(1)
     assert (ear.offsets, ear.anew) == ([1, 2, 3], [])
 
@@ -237,7 +250,7 @@ async def test_any_order_and_any_losses_come_out_as_the_log(seed: int) -> None:
         arriving = [one for one in await log.say_many(chance.randrange(1, 9)) if chance.random() < 0.7]
         chance.shuffle(arriving)
         for one in arriving:
-            room.hear(*one)
+            hear(room, *one)
             await passes(chance.choice([0, 0, 0.01, 0.06]))
     room.check(await log.read("lobby", limit=0))
     await passes(1)
@@ -280,8 +293,8 @@ async def test_message_is_encoded_once_per_format_and_written_once_per_member() 
         for member in members:
             room.add(member)
         _, message = said = await log.say("你好")
-        room.hear(*said)
-        room.hear(*said)
+        hear(room, *said)
+        hear(room, *said)
     assert len(encoded) == 2
     assert (len(v1_packed), len(documented_packed)) == (1, 1)
     assert all(len(member.heard) == 1 for member in members)
@@ -341,13 +354,13 @@ async def test_what_arrives_while_the_room_opens_is_not_lost() -> None:
     await settle()
     new = await log.say_many(3)
     for said in [old[2], new[1], new[0]]:
-        room.hear(*said)
+        hear(room, *said)
     log.answers.set()
     await opening
     assert room.offset == 5
     ear = Ear()
     room.add(ear)
-    room.hear(*new[2])
+    hear(room, *new[2])
     assert ear.offsets == [6]
 
 
@@ -359,7 +372,7 @@ async def test_gap_in_what_arrives_while_the_room_opens_is_read() -> None:
     opening = asyncio.ensure_future(room.open())
     await settle()
     said = await log.say_many(3)
-    room.hear(*said[2])
+    hear(room, *said[2])
     ear = Ear()
     room.add(ear)
     log.answers.set()
@@ -403,10 +416,10 @@ async def test_check_reads_what_nobody_told_of_and_otherwise_nothing() -> None:
 async def test_new_epoch_is_told_to_everyone_once_and_its_messages_are_heard() -> None:
     log, room, ears = await open_room(ears=10)
     for said in await log.say_many(5):
-        room.hear(*said)
+        hear(room, *said)
     await log.close()  # everything is lost
     for said in await log.say_many(3):
-        room.hear(*said)
+        hear(room, *said)
     await passes(1)
     for ear in ears:
         assert ear.anew == [5]
@@ -428,12 +441,12 @@ async def test_new_epoch_without_a_message_is_told_by_the_check() -> None:
 async def test_straggler_of_the_epoch_before_is_not_heard() -> None:
     log, room, [ear] = await open_room()
     old = await log.say_many(9)
-    room.hear(*old[0])
+    hear(room, *old[0])
     await log.close()
-    room.hear(*await log.say())
+    hear(room, *await log.say())
     await passes(1)
     for said in old:
-        room.hear(*said)
+        hear(room, *said)
     await passes(1)
     assert ear.offsets == [1, 1]
     assert ear.anew == [1]
@@ -446,9 +459,9 @@ async def test_message_of_a_new_epoch_that_arrives_during_the_reading_is_heard()
     await log.close()
     first = await log.say()
     log.answers.clear()
-    room.hear(*first)
+    hear(room, *first)
     await settle()
-    room.hear(*await log.say())
+    hear(room, *await log.say())
     log.answers.set()
     await passes(1)
     assert ear.offsets == [1, 2]
@@ -459,8 +472,8 @@ async def test_message_of_a_new_epoch_that_arrives_during_the_reading_is_heard()
 async def test_gap_that_the_log_cannot_fill_is_told_to_everyone_once() -> None:
     log, room, ears = await open_room(length=3, ears=10)
     said = await log.say_many(10)
-    room.hear(*said[0])
-    room.hear(*said[9])
+    hear(room, *said[0])
+    hear(room, *said[9])
     await passes(1)
     for ear in ears:
         assert ear.offsets == [1, 8, 9, 10]
@@ -475,7 +488,7 @@ async def test_gap_beside_an_empty_log_ends_at_its_newest_offset() -> None:
     room.check(await log.read("lobby", limit=0))
     await passes(1)
     assert (ear.anew, room.offset) == ([0], 10)
-    room.hear(*await log.say())
+    hear(room, *await log.say())
     assert ear.offsets == [11]
 
 
@@ -490,7 +503,7 @@ async def offsets_after(room: Room, offset: int, limit: int = 100) -> list[int]:
 async def test_what_was_heard_here_is_replayed_without_reading_the_log() -> None:
     log, room, _ = await open_room()
     for said in await log.say_many(50):
-        room.hear(*said)
+        hear(room, *said)
     assert await offsets_after(room, 0) == list(range(1, 51))
     assert await offsets_after(room, 47) == [48, 49, 50]
     assert await offsets_after(room, 10, limit=3) == [11, 12, 13]
@@ -524,7 +537,7 @@ async def test_who_has_heard_a_little_less_than_others_is_served_from_the_same_r
 async def test_looking_back_joins_what_was_heard_without_a_gap() -> None:
     log, room, _ = await open_room(before=20)
     for said in await log.say_many(5):
-        room.hear(*said)
+        hear(room, *said)
     assert await offsets_after(room, 3) == list(range(4, 26))
     assert await offsets_after(room, 0) == list(range(1, 26))
     assert log.reads == 1
@@ -536,7 +549,7 @@ async def test_message_heard_while_looking_back_is_replayed_in_its_place() -> No
     log.answers.clear()
     replaying = asyncio.ensure_future(offsets_after(room, 10))
     await settle()
-    room.hear(*await log.say())
+    hear(room, *await log.say())
     log.answers.set()
     assert await replaying == list(range(11, 22))
 
@@ -567,10 +580,10 @@ async def test_nothing_is_replayed_where_the_first_message_has_gone() -> None:
 async def test_what_is_kept_is_bounded_in_messages_and_in_characters() -> None:
     log, room, _ = await open_room(length=KEPT_MESSAGES * 3)
     for said in await log.say_many(KEPT_MESSAGES + 500):
-        room.hear(*said)
+        hear(room, *said)
     assert len(room._kept) == KEPT_MESSAGES
     for said in await log.say_many(100, "x" * 4000):
-        room.hear(*said)
+        hear(room, *said)
     assert sum(len(message.text) for message in room._kept) <= KEPT_CHARACTERS
     assert len(room._kept) == KEPT_CHARACTERS // 4000
 
@@ -579,7 +592,7 @@ async def test_what_is_kept_is_bounded_in_messages_and_in_characters() -> None:
 async def test_replaying_needs_the_log_only_for_what_is_not_kept() -> None:
     log, room, _ = await open_room(before=10)
     for said in await log.say_many(10):
-        room.hear(*said)
+        hear(room, *said)
     log.away = True
     assert await offsets_after(room, 15) == [16, 17, 18, 19, 20]
     with pytest.raises(Unavailable):
@@ -594,7 +607,7 @@ async def test_reaches_without_reading_what_was_heard_here() -> None:
     log, room, _ = await open_room(before=5)
     assert await room.reaches(room.epoch, 5)  # nothing has been missed
     for said in await log.say_many(5):
-        room.hear(*said)
+        hear(room, *said)
     assert await room.reaches(room.epoch, 7)
     assert log.reads == 0
 
@@ -677,12 +690,12 @@ async def test_news_that_cannot_be_read_after_all_are_unavailable_and_not_denied
 async def test_each_overtaken_message_is_waited_for_as_long() -> None:
     log, room, [ear] = await open_room()
     said = await log.say_many(4)
-    room.hear(*said[1])
-    room.hear(*said[0])
+    hear(room, *said[1])
+    hear(room, *said[0])
     await passes(OVERTAKEN_SECONDS - 0.005)
-    room.hear(*said[3])
+    hear(room, *said[3])
     await passes(0.01)
-    room.hear(*said[2])
+    hear(room, *said[2])
     assert (ear.offsets, log.reads) == ([1, 2, 3, 4], 0)
 
 
@@ -700,71 +713,100 @@ async def test_looking_back_keeps_to_the_bound_in_characters() -> None:
 async def test_coming_back_to_long_texts_in_a_busy_room_reads_each_of_them_about_once() -> None:
     log, room, _ = await open_room(ears=0)
     for said in await log.say_many(900, "x" * 4000):
-        room.hear(*said)
+        hear(room, *said)
     log.read_messages = 0
     offset = 0
     while offset < room.offset - 50:
         offset = (await room.after(offset, 100))[-1].offset
-        room.hear(*await log.say("x" * 4000))
+        hear(room, *await log.say("x" * 4000))
     assert log.read_messages <= 2 * room.offset
 
 
 # ── Coalescing ─────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.fixture
+def busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rooms are, once they have written."""
+    monkeypatch.setattr(rooms, "BUSY_SECONDS", BUSY_SECONDS)
+
+
+@pytest.mark.usefixtures("busy")
 @in_virtual_time
-async def test_nothing_waits_in_an_idle_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rooms, "COALESCE_SECONDS", COALESCE_SECONDS)
+async def test_nothing_waits_in_an_idle_room() -> None:
     log, room, (ear,) = await open_room()
     for count in (1, 2, 3):
         room.hear(*await log.say())
+        await settle()
         assert ear.writes == count
-        await passes(COALESCE_SECONDS)
+        await passes(1.01 * BUSY_SECONDS)
 
 
 @in_virtual_time
-async def test_what_follows_a_message_at_once_is_written_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rooms, "COALESCE_SECONDS", COALESCE_SECONDS)
+async def test_what_arrives_together_is_one_write_in_an_idle_room_too() -> None:
     log, room, (ear,) = await open_room()
-    for said in await log.say_many(10):
+    for said in await log.say_many(3):
+        room.hear(*said)
+    await settle()
+    assert (ear.writes, ear.offsets) == (1, [1, 2, 3])
+
+
+@pytest.mark.usefixtures("busy")
+@in_virtual_time
+async def test_a_burst_into_a_busy_room_is_one_write() -> None:
+    log, room, (ear,) = await open_room()
+    first, *burst = await log.say_many(10)
+    room.hear(*first)
+    await passes(0.9 * BUSY_SECONDS)
+    for said in burst:
+        await passes(0.9 * BURST_SECONDS / len(burst))
         room.hear(*said)
     assert (ear.writes, ear.offsets) == (1, [1])
-    await passes(COALESCE_SECONDS)
+    await passes(BURST_SECONDS)
     assert (ear.writes, ear.offsets) == (2, list(range(1, 11)))
 
 
+@pytest.mark.usefixtures("busy")
 @in_virtual_time
-async def test_what_is_written_together_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rooms, "COALESCE_SECONDS", COALESCE_SECONDS)
+async def test_there_is_space_from_write_to_write() -> None:
+    log, room, (ear,) = await open_room()
+    for said in await log.say_many(100):
+        room.hear(*said)
+        await passes(SPACE_SECONDS / 7)
+    assert ear.writes > 10
+    assert all(later - earlier > 0.99 * SPACE_SECONDS for earlier, later in pairwise(ear.times))
+
+
+@in_virtual_time
+async def test_what_is_written_together_is_bounded() -> None:
     log, room, (ear,) = await open_room()
     for said in await log.say_many(10, "x" * (COALESCED_CHARACTERS // 2)):
         room.hear(*said)
-    assert ear.offsets == list(range(1, 10))
-    assert ear.writes == 5  # the first, and then two each
-    await passes(COALESCE_SECONDS)
+    assert ear.offsets == list(range(1, 9))
+    assert ear.writes == 4  # two each
+    await settle()
     assert ear.offsets == list(range(1, 11))
 
 
 @in_virtual_time
-async def test_who_joins_hears_nothing_of_what_others_wait_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rooms, "COALESCE_SECONDS", COALESCE_SECONDS)
+async def test_who_joins_hears_nothing_of_what_others_wait_for() -> None:
     log, room, (ear,) = await open_room()
     for said in await log.say_many(3):
         room.hear(*said)
     room.add(late := Ear())
     room.hear(*await log.say())
-    await passes(COALESCE_SECONDS)
+    await settle()
     assert ear.offsets == [1, 2, 3, 4]
     assert late.offsets == [4]
 
 
 @in_virtual_time
-async def test_what_is_no_message_keeps_its_place_among_messages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rooms, "COALESCE_SECONDS", COALESCE_SECONDS)
+async def test_what_is_no_message_keeps_its_place_among_messages() -> None:
     log, room, _ = await open_room(ears=0)
     room.add(ear := Ear(counting(ChatV1)[0]))
-    for said in await log.say_many(2):
-        room.hear(*said)
+    written, unwritten = await log.say_many(2)
+    hear(room, *written)
+    room.hear(*unwritten)
     room.tell({"type": "typing", "name": "Ada"})
     assert [json.loads(each)["type"] for each in ear.heard] == ["message", "message", "typing"]
 
@@ -772,28 +814,37 @@ async def test_what_is_no_message_keeps_its_place_among_messages(monkeypatch: py
 # ── Answers to one member ──────────────────────────────────────────────────────────────────────
 
 
-async def busy_room(monkeypatch: pytest.MonkeyPatch) -> tuple[Room, Ear, Ear]:
+async def busy_room() -> tuple[Room, Ear, Ear]:
     """In which a message waits to be written, and two members to hear it."""
-    monkeypatch.setattr(rooms, "COALESCE_SECONDS", COALESCE_SECONDS)
     log, room, (one, other) = await open_room(ears=2)
-    for said in await log.say_many(2):
-        room.hear(*said)
+    first, second = await log.say_many(2)
+    hear(room, *first)
+    room.hear(*second)
     assert (one.offsets, one.writes) == ([1], 1)
     return room, one, other
 
 
 @in_virtual_time
-async def test_an_answer_goes_with_the_write_that_is_next_and_to_one_member(monkeypatch: pytest.MonkeyPatch) -> None:
-    room, one, other = await busy_room(monkeypatch)
+async def test_an_answer_goes_with_the_write_that_is_next_and_to_one_member() -> None:
+    room, one, other = await busy_room()
     room.answer(one, ["first"])
     room.answer(one, ["second"])
-    await passes(COALESCE_SECONDS)
+    await settle()
     assert (one.writes, other.writes) == (2, 2)
     assert one.heard[2:] == ["first", "second"]
     assert other.offsets == [1, 2]
-    await passes(1)
-    room.hear(room.epoch, Message(3, "Ada", "hello", 1))
+    hear(room, room.epoch, Message(3, "Ada", "hello", 1))
     assert one.heard[4].offset == 3, "and is told once"
+
+
+@in_virtual_time
+async def test_an_acknowledgement_goes_with_the_message_itself() -> None:
+    log, room, (ear,) = await open_room()
+    said = await log.say()
+    room.hear(*said)
+    room.answer(ear, ["yes"])
+    await settle()
+    assert (ear.writes, ear.heard) == (1, [said[1], "yes"])
 
 
 @in_virtual_time
@@ -804,14 +855,14 @@ async def test_an_answer_waits_for_nothing_in_a_room_where_nothing_is_to_be_writ
 
 
 @in_virtual_time
-async def test_an_answer_to_who_has_left_or_leaves_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    room, one, other = await busy_room(monkeypatch)
+async def test_an_answer_to_who_has_left_or_leaves_does_not_wait() -> None:
+    room, one, other = await busy_room()
     room.answer(one, ["before"])
     room.remove(one)
     assert one.heard[1:] == ["before"]
     room.answer(one, ["after"])
     assert one.heard[1:] == ["before", "after"]
-    await passes(COALESCE_SECONDS)
+    await settle()
     assert one.heard[1:] == ["before", "after"]
     assert other.offsets == [1, 2]
 
