@@ -242,7 +242,7 @@ class Load:
                 if (wait := due - monotonic_ns()) > 0:
                     await asyncio.sleep(wait / 1e9)
                 room = k % window.rooms
-                if members := talkers[room]:
+                if members := talkers.get(room):  # none at all where all were refused
                     self.say(members[k // window.rooms % len(members)], window.first + k)
                     window.expected += len(here[room])
                 ended = monotonic_ns()
