@@ -2,7 +2,7 @@
 
 ``python -m app.servers.daphne`` takes Daphne's own command line. Each override says what stock
 Daphne 4.2 or autobahn does in its place; tests/integration/test_sockets*.py and test_daphne.py
-fail without it.
+fail without it, but for what only saves work.
 """
 
 import asyncio
