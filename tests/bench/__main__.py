@@ -19,7 +19,7 @@ from tests.bench.scenario import gather
 from tests.bench.session import Session
 
 if TYPE_CHECKING:
-    from tests.bench.scenario import Scenario
+    from tests.bench.scenario import Scenario, Values
     from tests.bench.system import System
 
 
@@ -55,7 +55,8 @@ class Benchmark:
                 for crowd, same in groupby(scenarios, key=lambda scenario: scenario.crowd):
                     joining = gather(session, crowd)
                     for scenario in same:
-                        values = scenario.measure(session, self.plan.seconds, joining)
+                        before = self.before(scenario, way, system)
+                        values = scenario.measure(session, self.plan.seconds, joining, before)
                         values["settled"] = session.settled
                         found = Measurement(scenario.name, way, system.name, turn, values)
                         self.measurements.append(found)
@@ -65,6 +66,11 @@ class Benchmark:
             names = ", ".join(scenario.name for scenario in scenarios)
             self.failed.append(f"{names}, {way}, {system.name}, round {turn}: {str(fault)[:1000]}")
             self.say(self.failed[-1])
+
+    def before(self, scenario: Scenario, way: str, system: System) -> Values | None:
+        same = (scenario.name, way, system.name)
+        found = (it for it in reversed(self.measurements) if (it.scenario, it.way, it.system) == same)
+        return next((it.values for it in found), None)
 
     def note_versions(self, session: Session) -> None:
         if session.system.name not in self.versions:

@@ -45,7 +45,8 @@ class Scenario(ABC):
     kind: ClassVar[str]
 
     @abstractmethod
-    def measure(self, session: Session, seconds: float, joining: Values) -> Values: ...
+    def measure(self, session: Session, seconds: float, joining: Values, before: Values | None = None) -> Values:
+        """`joining` is what gather() said, `before` what an earlier round measured of the same."""
 
 
 def gather(session: Session, crowd: Crowd) -> Values:
@@ -95,7 +96,7 @@ class Talk(Scenario):
 
     kind = "talk"
 
-    def measure(self, session: Session, seconds: float, joining: Values) -> Values:
+    def measure(self, session: Session, seconds: float, joining: Values, before: Values | None = None) -> Values:
         rate = self.slow_rate if session.system.slow and self.slow_rate else self.rate
         session.load("talk", rate=rate, seconds=WARM_SECONDS, patience=PATIENCE)
         session.settle()
@@ -109,9 +110,9 @@ class Saturation(Scenario):
 
     kind = "saturation"
 
-    def measure(self, session: Session, seconds: float, joining: Values) -> Values:
+    def measure(self, session: Session, seconds: float, joining: Values, before: Values | None = None) -> Values:
         best: Values | None = None
-        low, high, rate = 0.0, inf, FIRST_RATE
+        low, high, rate = 0.0, inf, before["rate"] if before else FIRST_RATE
         bisections = 0
         while bisections <= BISECTIONS and rate <= MOST_RATE:
             result = talk(session, rate, STEP_SECONDS)
@@ -141,7 +142,7 @@ class Idle(Scenario):
 
     kind = "idle"
 
-    def measure(self, session: Session, seconds: float, joining: Values) -> Values:
+    def measure(self, session: Session, seconds: float, joining: Values, before: Values | None = None) -> Values:
         memory = session.usage()["servers"].memory - session.before["servers"].memory
         result = talk(session, 1, seconds)
         return {
@@ -157,7 +158,7 @@ class Join(Scenario):
 
     kind = "join"
 
-    def measure(self, session: Session, seconds: float, joining: Values) -> Values:
+    def measure(self, session: Session, seconds: float, joining: Values, before: Values | None = None) -> Values:
         return {**joining, "refusals": sum(joining["refused"].values())}
 
 
@@ -167,7 +168,7 @@ class Reconnect(Scenario):
 
     kind = "reconnect"
 
-    def measure(self, session: Session, seconds: float, joining: Values) -> Values:
+    def measure(self, session: Session, seconds: float, joining: Values, before: Values | None = None) -> Values:
         # One for all to have a position, whatever the system.
         session.load("talk", rate=10 * self.crowd.rooms, seconds=0.1, patience=PATIENCE)
         session.load("cut")
