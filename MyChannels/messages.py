@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, NotRequired, TypedDict
 from urllib.parse import parse_qs
 
+import orjson
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -63,9 +65,16 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
-# json.dumps and json.loads make a new one of these for each call that is not quite usual.
-_decode = json.JSONDecoder(parse_constant=_refuse).decode
-_encode_v1 = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_decode_whatever = json.JSONDecoder(parse_constant=_refuse).decode
+
+
+def _decode(text: str) -> Any:
+    """What orjson refuses can be JSON all the same: a lone surrogate, or depth, whose fault is told by who reads it.
+    Raises ValueError, RecursionError."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return _decode_whatever(text)
 
 
 def _kind(value: object) -> str:
@@ -264,7 +273,7 @@ ServerObject = (
 
 def encode_v1(content: ServerObject) -> str:
     """One object as one line: JSON escapes line feeds within."""
-    return _encode_v1(content)
+    return orjson.dumps(content).decode()
 
 
 # What a client sends.
