@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +19,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from MyChannels.log import Unavailable
+from MyChannels.tick import CALM_SECONDS, next_tick
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,13 +31,6 @@ DEADLINE = 3.0
 ANSWER_SECONDS = 2.0  # silence for so long is a lost connection
 RETRY_SECONDS = 0.1
 AT_ONCE = 256  # questions in one write
-# While there is much to ask, it is asked at moments that all processes have in common, by the wall clock: what was said
-# everywhere in between reaches each of them at once, and not from each at another time. Where clocks differ, it is only
-# not as cheap.
-TICK_SECONDS = 0.018
-EARLY_SECONDS = 0.002  # by which a loop's timer may be before its time: uvloop's clock has whole milliseconds
-# Who asks so long after another who asked alone waits for nothing.
-CALM_SECONDS = TICK_SECONDS / 2
 
 
 class GuardedConnection(RedisConnection):
@@ -217,16 +210,15 @@ class Connection:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _tick(self) -> None:
-        """Waits for the next moment to ask; a full batch has nothing to gain by that."""
+        """While there is much to ask, it is asked at ticks; a full batch has nothing to gain by that."""
         now = asyncio.get_running_loop().time()
         if now < self._calm_at and len(self._waiting) < AT_ONCE:
             await asyncio.sleep(self._next_tick - now)
 
     def _ticked(self, questions: int) -> None:
-        now = asyncio.get_running_loop().time()
-        left = TICK_SECONDS - time.time() % TICK_SECONDS
-        self._next_tick = now + (left if left > EARLY_SECONDS else left + TICK_SECONDS)
-        self._calm_at = self._next_tick if questions > 1 else min(self._next_tick, now + CALM_SECONDS)
+        self._next_tick = next_tick()
+        calm_at = asyncio.get_running_loop().time() + CALM_SECONDS
+        self._calm_at = self._next_tick if questions > 1 else min(self._next_tick, calm_at)
 
     def _forget_given_up(self) -> None:
         """During an outage each text that is sent again would be kept once more."""

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # Nothing waits in an idle room. To a busy one, which has written within BUSY_SECONDS, messages come in bursts, from all
-# processes at the same time (TICK_SECONDS in connection.py): what comes within BURST_SECONDS of the first is written
-# with it, since a write costs as much for ten messages as for one; and there are SPACE_SECONDS from write to write.
+# processes at the same time (tick.py): what comes within BURST_SECONDS of the first is written with it, since a
+# write costs as much for ten messages as for one; and there are SPACE_SECONDS from write to write.
 BUSY_SECONDS = 0.05
-BURST_SECONDS = 0.001
+BURST_SECONDS = 0.002
 SPACE_SECONDS = 0.005
 COALESCED_CHARACTERS = 64 * 1024  # at most, but for a single message
 # Two processes' publishes may overtake each other between append and publish.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# The extension that our servers offer in a scope: {"write": …, "unsent": …, "drained": …}.
+# The extension that our servers offer in a scope: {"write": …, "unsent": …, "drained": …, "read_together": …}.
 FANOUT = "channels.fanout"
 # As much as app/servers/daphne.py holds for a peer that does not read.
 OUTGOING_BYTES = 2**20
@@ -36,10 +36,11 @@ def frame(text: str) -> bytes:
 class FrameWriter:
     """For a server that takes finished frames and bounds what waits itself.
 
-    `pack` makes of texts what `write` takes, once for many connections; `write` never waits.
+    `pack` makes of texts what `write` takes, once for many connections; `write` never waits. After
+    `read_together()` what the peer says may wait up to 20 ms for what others say.
     """
 
-    __slots__ = ("_drained", "write")
+    __slots__ = ("_drained", "read_together", "write")
 
     @staticmethod
     def pack(*texts: str) -> bytes:
@@ -48,6 +49,7 @@ class FrameWriter:
     def __init__(self, fanout: Mapping[str, Any]) -> None:
         self.write = fanout["write"]
         self._drained = fanout["drained"]
+        self.read_together = fanout["read_together"]
 
     async def drained(self) -> bool:
         """Returns when little or nothing waits, or when the connection is gone: False."""
@@ -83,6 +85,8 @@ class SendWriter:
             metrics.SLOW.inc()
         if self._sending is None or self._sending.done():
             self._sending = asyncio.get_running_loop().create_task(self._send_all())
+
+    def read_together(self) -> None: ...
 
     async def drained(self) -> bool:
         if self._sending:

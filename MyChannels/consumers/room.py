@@ -140,6 +140,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
         if recovered and asked.since:
             await self.replay(asked.since[1])
         room.add(self)
+        self.writer.read_together()
         if not recovered and self.hub.presence.count(room.name) <= settings.PRESENCE_LIMIT:
             event = messages.event(messages.joined(self.name)) | {"joined": self.name}
             self.hub.announce_sentence(room, event)

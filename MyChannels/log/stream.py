@@ -41,7 +41,7 @@ MOST_DROPPED_AT_ONCE = 1000
 # What was dropped is freed meanwhile, in a thread of Redis', and answers on their way have gone.
 FREED_SECONDS = 0.5
 # Of each kind that clients ask for, at a time: a page of long texts is 1.6 MB in Redis' buffers, and whatever else
-# this process asks waits behind it. Each waits for its moment besides (TICK_SECONDS), so fewer would be 100 a second.
+# this process asks waits behind it. Each waits for its moment besides (tick.py), so fewer would be 100 a second.
 READINGS = 4
 
 _HERE = Path(__file__).parent

@@ -34,6 +34,7 @@ from twisted.internet.tcp import Connection, Port
 
 from app.drain import draining
 from app.servers.memory import freeze
+from app.servers.readers import Readers
 from app.servers.websocket import (
     CLOSE_FRAME,
     CLOSING_SECONDS,
@@ -60,6 +61,7 @@ vars(asyncioreactor)["callWithLogger"] = lambda _, call, *arguments: call(*argum
 logger = logging.getLogger(__name__)
 reactor: Any = installed_reactor  # without its plugin mypy takes no zope interface for a type
 
+readers = Readers(reactor)
 BACKLOG = 2048
 # When draining: each of these begins when what comes before it has ended. compose.yaml's stop_grace_period is
 # longer than all of them together, with the longest DRAIN_SECONDS.
@@ -274,6 +276,17 @@ class WebSocketProtocol(StockProtocol):
             self.held_back = True
             self.transport.pauseProducing()
             queue.read_on = self.read_on
+
+    def read_together(self) -> None:
+        """The extension's: from now on what the peer says may wait for what others say (app/servers/readers.py).
+        Nothing of it over TLS, or on a socket that is not open."""
+        transport: Any = self.transport
+        plain = isinstance(self.transport, Connection)
+        if plain and self.state == OPEN and transport.reactor is reactor:
+            transport.stopReading()
+            transport.reactor = readers
+            if not self.held_back:
+                transport.startReading()
 
     def processData(self) -> bool:  # noqa: N802 - autobahn's name
         """autobahn goes on with what it has read: 64 KiB can be ten thousand messages."""
@@ -575,7 +588,7 @@ class Server(StockServer):
 
     def cut_the_rest(self) -> None:
         """Before the applications end: nginx asks another worker where there is no answer, but takes a 500 for one."""
-        for reader in reactor.getReaders():
+        for reader in (*reactor.getReaders(), *readers.getReaders()):
             if isinstance(reader, Connection):
                 reader.abortConnection()  # type: ignore[no-untyped-call]
 

@@ -114,6 +114,9 @@ class WebSocketProtocol(StockProtocol):
         """The extension's: bytes accepted that the kernel has not taken."""
         return self.transport.unsent()
 
+    def read_together(self) -> None:
+        """The extension's; libuv wakes up for each all the same."""
+
     async def drained(self) -> bool:
         """The extension's: returns when no frame waits, or none ever will: False."""
         while self.is_open() and self.transport.waits():

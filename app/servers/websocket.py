@@ -36,7 +36,7 @@ Headers = list[tuple[bytes, bytes]]
 
 def extensions(connection: Any) -> dict[str, dict[str, Any]]:
     """Of a scope; docs/decisions/0008 says what they mean."""
-    fanout = {"write": connection.write, "unsent": connection.unsent, "drained": connection.drained}
+    fanout = {name: getattr(connection, name) for name in ("write", "unsent", "drained", "read_together")}
     return {"websocket.http.response": {}, "channels.fanout": fanout}
 
 

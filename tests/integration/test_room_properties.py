@@ -48,6 +48,8 @@ class Recorder:
     def write(self, texts: tuple[str, ...]) -> None:
         self.objects += [json.loads(line) for text in texts for line in text.split("\n")]
 
+    def read_together(self) -> None: ...
+
     async def drained(self) -> bool:
         for _ in range(self.slow):
             await asyncio.sleep(0)

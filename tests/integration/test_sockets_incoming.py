@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from tests.integration.socket_server import (  # noqa: F401 - fixtures among the
 
 MESSAGES = 256  # what may wait
 TOO_MUCH = 1 << 26  # more than kernels and server take
+TOGETHER = "/together"
 
 # --- The application, in the server's process -------------------------------------------------------------------------
 
@@ -44,9 +46,15 @@ async def take_all(receive: Any) -> None:
     report(disconnected=message["code"], taken=taken)
 
 
-async def take_on_command(scope: Any, receive: Any, send: Any) -> None:
+async def accept(scope: Any, receive: Any, send: Any) -> None:
     await receive()
     await send({"type": "websocket.accept"})
+    if scope["path"].startswith(TOGETHER):
+        scope["extensions"]["channels.fanout"]["read_together"]()
+
+
+async def take_on_command(scope: Any, receive: Any, send: Any) -> None:
+    await accept(scope, receive, send)
     await go_ahead()
     await take_all(receive)
 
@@ -61,25 +69,36 @@ async def full(receive: Any) -> int:
 
 
 async def count(scope: Any, receive: Any, send: Any) -> None:
-    await receive()
-    await send({"type": "websocket.accept"})
+    await accept(scope, receive, send)
     report(waiting=await full(receive))
     await take_all(receive)
 
 
 async def close_unread(scope: Any, receive: Any, send: Any) -> None:
-    await receive()
-    await send({"type": "websocket.accept"})
+    await accept(scope, receive, send)
     await full(receive)
     await send({"type": "websocket.close"})
     await go_ahead()
     await take_all(receive)
 
 
-application = routed({"/command": take_on_command, "/count": count, "/close": close_unread})
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    await accept(scope, receive, send)
+    while (message := await receive())["type"] == "websocket.receive":
+        await send({"type": "websocket.send", "text": message["text"]})
+
+
+ROUTES = {"/command": take_on_command, "/count": count, "/close": close_unread, "/echo": echo}
+application = routed({way + path: does for way in ("", TOGETHER) for path, does in ROUTES.items()})
 
 
 # --- The peer's side --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["", TOGETHER], ids=["each", "together"])
+def way(request: pytest.FixtureRequest) -> str:
+    """Where an application is that has its peers read each when it speaks, or many at a time."""
+    return str(request.param)
 
 
 @pytest.fixture
@@ -104,8 +123,8 @@ def flood(peer: socket.socket, number: int) -> tuple[int, bytes]:
     pytest.fail(f"the server took {TOO_MUCH} bytes that its application did not")
 
 
-def test_a_flood_is_not_read_until_the_application_takes_it_and_nothing_of_it_is_lost(server: Server) -> None:
-    with server.open("/command") as peer:
+def test_a_flood_is_not_read_until_the_application_takes_it_and_nothing_of_it_is_lost(server: Server, way: str) -> None:
+    with server.open(way + "/command") as peer:
         sent, rest = flood(peer, 0)
         server.go_ahead()
         peer.sendall(rest + frame(CLOSE, b"\x03\xe8"))
@@ -113,15 +132,15 @@ def test_a_flood_is_not_read_until_the_application_takes_it_and_nothing_of_it_is
     assert server.wait_for("disconnected") == {"disconnected": 1000, "taken": sent}
 
 
-def test_no_more_messages_wait_than_may_however_small_they_are(server: Server) -> None:
-    with server.open("/count") as peer:
+def test_no_more_messages_wait_than_may_however_small_they_are(server: Server, way: str) -> None:
+    with server.open(way + "/count") as peer:
         peer.sendall(frame(TEXT, b"") * 20_000 + frame(CLOSE, b"\x03\xe8"))
         assert server.wait_for("waiting") == {"waiting": MESSAGES}
         assert server.wait_for("disconnected") == {"disconnected": 1000, "taken": 20_000}
 
 
-def test_an_application_that_takes_nothing_can_still_close_and_the_peer_answer(server: Server) -> None:
-    with server.open("/close") as peer:
+def test_an_application_that_takes_nothing_can_still_close_and_the_peer_answer(server: Server, way: str) -> None:
+    with server.open(way + "/close") as peer:
         peer.sendall(frame(TEXT, b"") * 20_000)
         assert next_frame(peer) == (CLOSE, b"\x03\xe8")
         peer.sendall(frame(CLOSE, b"\x03\xe8"))
@@ -130,16 +149,16 @@ def test_an_application_that_takes_nothing_can_still_close_and_the_peer_answer(s
         assert server.wait_for("disconnected") == {"disconnected": 1000, "taken": MESSAGES}
 
 
-def test_a_peer_that_answers_no_ping_is_cut(pinging: Server) -> None:
-    with pinging.open("/command") as peer:
+def test_a_peer_that_answers_no_ping_is_cut(pinging: Server, way: str) -> None:
+    with pinging.open(way + "/command") as peer:
         assert next_frame(peer)[0] == PING
         to_the_end(peer)
         pinging.go_ahead()
     assert pinging.wait_for("disconnected") == {"disconnected": 1006, "taken": 0}
 
 
-def test_a_peer_whose_answer_to_a_ping_was_not_read_is_not_cut(pinging: Server) -> None:
-    with pinging.open("/command") as peer:
+def test_a_peer_whose_answer_to_a_ping_was_not_read_is_not_cut(pinging: Server, way: str) -> None:
+    with pinging.open(way + "/command") as peer:
         peer.sendall(frame(TEXT, b"") * 1000)
         for _ in range(3):
             opcode, payload = next_frame(peer)
@@ -148,3 +167,18 @@ def test_a_peer_whose_answer_to_a_ping_was_not_read_is_not_cut(pinging: Server) 
         pinging.go_ahead()
         peer.sendall(frame(CLOSE, b"\x03\xe8"))
         assert pinging.wait_for("disconnected") == {"disconnected": 1000, "taken": 1000}
+
+
+def test_each_of_a_crowd_is_answered_in_its_own_order_also_when_others_leave(server: Server, way: str) -> None:
+    with ExitStack() as stack:
+        crowd = [stack.enter_context(server.open(way + "/echo")) for _ in range(20)]
+        for turn in range(50):
+            for peer in crowd:
+                peer.sendall(frame(TEXT, str(turn).encode()))
+            if turn == 25:
+                crowd.pop().close()
+                crowd.pop().sendall(frame(CLOSE, b"\x03\xe8"))
+        for peer in crowd:
+            assert [next_frame(peer) for _ in range(50)] == [(TEXT, str(turn).encode()) for turn in range(50)]
+        crowd[0].sendall(frame(TEXT, b"still here"))
+        assert next_frame(crowd[0]) == (TEXT, b"still here")

@@ -10,8 +10,9 @@ from unittest.mock import Mock
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from MyChannels.connection import CALM_SECONDS, DEADLINE, TICK_SECONDS, Connection, GuardedConnection
+from MyChannels.connection import DEADLINE, Connection, GuardedConnection
 from MyChannels.log import Unavailable
+from MyChannels.tick import CALM_SECONDS, TICK_SECONDS
 from tests.unit.virtual_time import in_virtual_time, now, passes
 
 
@@ -125,7 +126,7 @@ def test_questions_go_at_moments_that_all_processes_have_in_common(
         wall = 1_763_000_000.0 - now()  # a loop's own clock begins anywhere
         late = iter([0.0, -0.9, 0.0, 0.9] * 1000)  # milliseconds: a timer may be before its time, or after it
         clock = SimpleNamespace(time=lambda: wall + now() + next(late) / 1000)
-        monkeypatch.setattr("MyChannels.connection.time", clock)
+        monkeypatch.setattr("MyChannels.tick.time", clock)
         connection._connection = there = There()
         answers = []
         for _ in range(300):

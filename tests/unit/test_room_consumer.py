@@ -35,6 +35,8 @@ class Writer:
     def pack(text: str) -> str:
         return text
 
+    def read_together(self) -> None: ...
+
     async def drained(self) -> bool:
         await asyncio.sleep(0)
         self.taking -= 1

@@ -44,7 +44,10 @@ async def test_frame_writer_hands_over_to_the_server() -> None:
         waited.append(True)
         return False
 
-    writer = FrameWriter({"write": written.append, "drained": drained})
+    together: list[bool] = []
+    writer = FrameWriter({"write": written.append, "drained": drained, "read_together": lambda: together.append(True)})
+    writer.read_together()
+    assert together == [True]
     writer.write(writer.pack("a"))
     assert await writer.drained() is False
     writer.close()
