@@ -32,13 +32,14 @@ class Benchmark:
         self.versions: dict[str, str] = {}
         self.absent: dict[str, str] = {}  # systems, and why
         self.failed: list[str] = []
+        self.again: list[str] = []  # failed once, and not the second time
 
     def run(self) -> None:
         self.find_systems()
         self.engine.compose("run", "--rm", "-T", "migrate")
         for turn, scenarios, way, system in self.plan.sessions():
             if system.name not in self.absent:
-                self.measure(turn, scenarios, way, system)
+                self.try_twice(turn, scenarios, way, system)
 
     def find_systems(self) -> None:
         """tests/bench.sh, which builds them, says which it could not."""
@@ -47,7 +48,16 @@ class Benchmark:
                 self.absent[system.name] = why
                 self.say(f"{system.name}: not measured, {why}")
 
-    def measure(self, turn: int, scenarios: tuple[Scenario, ...], way: str, system: System) -> None:
+    def try_twice(self, turn: int, scenarios: tuple[Scenario, ...], way: str, system: System) -> None:
+        """One session out of hundreds that does not start is no reason to lose two hours."""
+        kept = len(self.measurements)
+        if fault := self.measure(turn, scenarios, way, system):
+            del self.measurements[kept:]
+            failed = self.measure(turn, scenarios, way, system)
+            (self.failed if failed else self.again).append(failed or fault)
+
+    def measure(self, turn: int, scenarios: tuple[Scenario, ...], way: str, system: System) -> str:
+        """What went wrong, or nothing."""
         resuming = any(scenario.kind == "reconnect" for scenario in scenarios)
         try:
             with Session(self.engine, system, way, resuming=resuming) as session:
@@ -64,8 +74,10 @@ class Benchmark:
                     session.load("leave")
         except (OSError, RuntimeError, subprocess.SubprocessError) as fault:
             names = ", ".join(scenario.name for scenario in scenarios)
-            self.failed.append(f"{names}, {way}, {system.name}, round {turn}: {str(fault)[:1000]}")
-            self.say(self.failed[-1])
+            failure = f"{names}, {way}, {system.name}, round {turn}: {str(fault)[:1000]}"
+            self.say(failure)
+            return failure
+        return ""
 
     def before(self, scenario: Scenario, way: str, system: System) -> Values | None:
         same = (scenario.name, way, system.name)
@@ -110,7 +122,15 @@ def main() -> int:
     if not benchmark.measurements:
         print("bench: nothing was measured", file=sys.stderr)
         return 1
-    report = Report(benchmark.measurements, plan, started, benchmark.versions, benchmark.absent, benchmark.failed)
+    report = Report(
+        benchmark.measurements,
+        plan,
+        started,
+        benchmark.versions,
+        benchmark.absent,
+        benchmark.failed,
+        benchmark.again,
+    )
     print(f"\n{report.text()}")
     print(report.write())
     missed = report.missed and os.environ.get("TARGETS", "") not in {"", "0"}

@@ -77,6 +77,7 @@ class Report:
     versions: dict[str, str]
     absent: dict[str, str]
     failed: list[str]
+    again: list[str] = field(default_factory=list)  # failed once
     results: Results = field(init=False)
     verdicts: list[Verdict] = field(init=False)
 
@@ -133,9 +134,9 @@ class Report:
         return "\n\n".join([*parts, *self.remarks(), ""])
 
     def remarks(self) -> list[str]:
-        return [f"Not measured: {name}, {why}" for name, why in self.absent.items()] + [
-            f"Failed: {failure}" for failure in self.failed
-        ]
+        found = {"Not measured": [f"{name}, {why}" for name, why in self.absent.items()]}
+        found |= {"Failed": self.failed, "Measured again after it had failed": self.again}
+        return [f"{what}: {which}" for what, all_of_it in found.items() for which in all_of_it]
 
     def markdown(self) -> str:
         parts = [f"# Benchmark, {self.started:%Y-%m-%d}", METHOD, self.facts().text()]
@@ -162,6 +163,7 @@ class Report:
             "facts": dict(self.facts().rows),
             "absent": self.absent,
             "failed": self.failed,
+            "again": self.again,
             "targets": [
                 asdict(verdict.target) | {"value": verdict.value, "verdict": verdict.word} for verdict in self.verdicts
             ],

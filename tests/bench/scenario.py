@@ -114,7 +114,7 @@ class Saturation(Scenario):
         best: Values | None = None
         low, high, rate = 0.0, inf, before["rate"] if before else FIRST_RATE
         bisections = 0
-        while bisections <= BISECTIONS and rate <= MOST_RATE:
+        while bisections <= BISECTIONS and low < MOST_RATE:
             result = talk(session, rate, STEP_SECONDS)
             session.settle()
             if keeps_up(result):
@@ -125,7 +125,7 @@ class Saturation(Scenario):
                 bisections += 1
                 rate = (low * high) ** 0.5
             else:
-                rate = rate * 2 if low else rate / 2
+                rate = min(rate * 2, MOST_RATE) if low else rate / 2
                 if rate < 0.5:
                     break
         return best or {**result, "deliveries_per_s": 0.0}
