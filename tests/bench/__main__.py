@@ -50,11 +50,17 @@ class Benchmark:
 
     def try_twice(self, turn: int, scenarios: tuple[Scenario, ...], way: str, system: System) -> None:
         """One session out of hundreds that does not start is no reason to lose two hours."""
-        kept = len(self.measurements)
-        if fault := self.measure(turn, scenarios, way, system):
-            del self.measurements[kept:]
-            failed = self.measure(turn, scenarios, way, system)
-            (self.failed if failed else self.again).append(failed or fault)
+        before = len(self.measurements)
+        if not (fault := self.measure(turn, scenarios, way, system)):
+            return
+        self.failed.append(fault)
+        first, self.measurements = self.measurements[before:], self.measurements[:before]
+        if failed := self.measure(turn, scenarios, way, system):
+            self.failed.append(failed)
+            self.measurements[before:] = max(self.measurements[before:], first, key=len)
+        else:
+            self.failed.remove(fault)
+            self.again.append(fault)
 
     def measure(self, turn: int, scenarios: tuple[Scenario, ...], way: str, system: System) -> str:
         """What went wrong, or nothing."""

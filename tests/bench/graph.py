@@ -27,6 +27,7 @@ WIDTH, LETTER, SHORTEST = 1180, 12 * 0.59, 4
 
 # Asleep, or runnable and waiting for a processor: py-spy takes both for work.
 WAITING = re.compile(r"select \(selectors\.py|_worker \(concurrent/futures/thread\.py|wait_for_signals \(gunicorn/")
+LOOKING = re.compile(r"\(app/servers/readers")  # that selects, and never waits for it
 # A stack belongs to the innermost frame that is found here: what it calls of libraries is done for it.
 PARTS = {
     "read from members' sockets": (r"\((app/servers/|daphne/|autobahn/|uvicorn/|websockets/|twisted/internet/tcp)",),
@@ -98,6 +99,10 @@ class Graph:
             raise ValueError("expected a flame graph with frames, received none: was the worker idle?")
         return sorted(found, key=lambda frame: frame.depth)
 
+    def caller(self, frame: Frame) -> str:
+        above = (it for it in self.frames if it.depth == frame.depth - HEIGHT)
+        return next((it.name for it in above if it.begin <= frame.begin < it.begin + it.samples), "")
+
     @property
     def samples(self) -> int:
         return self.frames[0].samples
@@ -125,7 +130,7 @@ class Graph:
     def finished(self, title: str) -> Graph:
         """Without what waits, and with names that end where their frames do: the script that cuts them does not run
         where the picture is part of a page."""
-        waiting = [frame for frame in self.frames if WAITING.search(frame.name)]
+        waiting = [it for it in self.frames if WAITING.search(it.name) and not LOOKING.search(self.caller(it))]
 
         def moved(place: int) -> int:
             return place - sum(min(place - it.begin, it.samples) for it in waiting if it.begin < place)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from contextlib import suppress
 from tempfile import TemporaryFile
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Self
@@ -42,7 +43,8 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         if generator := getattr(self, "generator", None):
-            generator.stdin.close()
+            with suppress(BrokenPipeError):  # what it has not read
+                generator.stdin.close()
             generator.kill()
             generator.wait()
         self.complaints.close()
@@ -56,6 +58,10 @@ class Session:
             "redis": self.engine.containers(self.system.redis),
             "nginx": self.engine.containers("nginx") if self.way == "nginx" else [],
         }
+        if missing := [service for service in services if not self.engine.containers(service)]:
+            raise RuntimeError(
+                f"{self.system.name} {self.way}: expected {', '.join(missing)} to run, found no container"
+            )
         command = ("docker", *self.engine.compose_command, "run", "--rm", "-T", "--no-deps", "--quiet-pull", "load")
         self.generator = subprocess.Popen(
             command,

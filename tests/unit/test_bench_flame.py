@@ -13,6 +13,7 @@ from tests.bench.plan import Refused
 ROOT = Path(__file__).parents[2]
 LOOP = "BaseEventLoop._run_once (asyncio/base_events.py)"
 APPEND = "RoomConsumer.append (MyChannels/consumers/room.py)"
+LOOK = "Readers._look (app/servers/readers.py)"
 WRITE = "WebSocketProtocol.transmit (app/servers/daphne.py)"
 READ, APPENDED, REDIS, CHANNELS, WRITTEN, ELSE = (
     next(part for part in PARTS if part.startswith(begin))
@@ -67,14 +68,18 @@ def test_what_waits_is_not_in_a_finished_picture() -> None:
         (2, [LOOP, APPEND]),
         (5, [LOOP, "EpollSelector.select (selectors.py)"]),
         (2, [LOOP, WRITE]),
+        (1, [LOOP, LOOK, "EpollSelector.select (selectors.py)"]),
     )
     frames = drawing.finished("").frames
     assert [(frame.name, frame.begin, frame.samples) for frame in frames] == [
-        ("all", 0, 4),
+        ("all", 0, 5),
         (LOOP, 0, 2),
         (LOOP, 2, 2),
+        (LOOP, 4, 1),
         (APPEND, 0, 2),
         (WRITE, 2, 2),
+        (LOOK, 4, 1),
+        ("EpollSelector.select (selectors.py)", 4, 1),
     ]
 
 

@@ -42,25 +42,29 @@ def test_saturation_is_found_sooner_by_who_was_there_before(monkeypatch: pytest.
 
 
 class Failing:
-    """A session that fails so many times, and then is measured."""
+    """A session that fails as often as there are words: before or after it has measured."""
 
-    def __init__(self, times: int) -> None:
-        self.times = times
+    def __init__(self, *words: str) -> None:
+        self.words = list(words)
         self.settled = True
 
     def __call__(self, *_: Any, **__: Any) -> Any:
+        self.word = self.words.pop(0) if self.words else ""
         return self
 
+    def fail(self, word: str) -> None:
+        if self.word == word:
+            raise RuntimeError(f"no answer, {word}")
+
     def __enter__(self) -> Any:
+        self.fail("before")
         return self
 
     def __exit__(self, *_: object) -> None: ...
 
     def load(self, _: str) -> None:
         """Its last step, when everything has been measured."""
-        if self.times:
-            self.times -= 1
-            raise RuntimeError("no answer")
+        self.fail("after")
 
 
 class Counting(scenario.Scenario):
@@ -70,11 +74,14 @@ class Counting(scenario.Scenario):
         return {"p50_ms": 1.0}
 
 
-@pytest.mark.parametrize(("times", "failed", "again"), [(0, 0, 0), (1, 0, 1), (2, 1, 0)])
+@pytest.mark.parametrize(
+    ("words", "failed", "again"),
+    [([], 0, 0), (["before"], 0, 1), (["after"], 0, 1), (["after", "before"], 2, 0), (["before", "after"], 2, 0)],
+)
 def test_a_session_that_fails_is_tried_once_more(
-    monkeypatch: pytest.MonkeyPatch, times: int, failed: int, again: int
+    monkeypatch: pytest.MonkeyPatch, words: list[str], failed: int, again: int
 ) -> None:
-    monkeypatch.setattr(bench, "Session", Failing(times))
+    monkeypatch.setattr(bench, "Session", Failing(*words))
     monkeypatch.setattr(bench, "gather", lambda *_: {})
     monkeypatch.setattr(bench, "line", lambda _: "")
     engine: Any = None
