@@ -57,7 +57,8 @@ class Benchmark:
         first, self.measurements = self.measurements[before:], self.measurements[:before]
         if failed := self.measure(turn, scenarios, way, system):
             self.failed.append(failed)
-            self.measurements[before:] = max(self.measurements[before:], first, key=len)
+            if len(self.measurements[before:]) < len(first):
+                self.measurements[before:] = first
         else:
             self.failed.remove(fault)
             self.again.append(fault)
