@@ -16,6 +16,7 @@ trap 'rm -rf "$scratch"' EXIT
 # macOS lacks and which would end those as well.
 pull() { # pull IMAGE OUTPUT
     local pid deadline=$((SECONDS + limit))
+    : >"$2" # before it is looked into
     docker pull "$1" >"$2" 2>"$2.err" &
     pid=$!
     while kill -0 "$pid" 2>/dev/null; do
