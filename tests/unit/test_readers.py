@@ -61,6 +61,15 @@ def stack() -> Iterator[ExitStack]:
         yield stack
 
 
+def crowd_of(size: int, stack: ExitStack) -> tuple[Reactor, Readers, list[Reader]]:
+    reactor = Reactor()
+    readers = Readers(reactor)
+    crowd = [Reader(stack) for _ in range(size)]
+    for reader in crowd:
+        readers.addReader(reader)
+    return reactor, readers, crowd
+
+
 def at_a_tick(moment: float) -> bool:
     beyond = (moment + 762_000_000 + 0.0005) % TICK_SECONDS - 0.0005
     return abs(beyond) < 0.0005
@@ -70,9 +79,7 @@ def at_a_tick(moment: float) -> bool:
 def test_who_speaks_seldom_is_read_at_once(stack: ExitStack) -> None:
     @in_virtual_time
     async def run() -> None:
-        reactor = Reactor()
-        readers = Readers(reactor)
-        readers.addReader(reader := Reader(stack))
+        reactor, _, (reader,) = crowd_of(1, stack)
         for _ in range(20):
             await passes(1.01 * SOON_SECONDS)
             reader.say()
@@ -89,11 +96,7 @@ def test_who_speaks_seldom_is_read_at_once(stack: ExitStack) -> None:
 def test_what_many_say_is_read_at_ticks_and_nothing_of_it_is_left(stack: ExitStack) -> None:
     @in_virtual_time
     async def run() -> None:
-        reactor = Reactor()
-        readers = Readers(reactor)
-        crowd = [Reader(stack) for _ in range(20)]
-        for reader in crowd:
-            readers.addReader(reader)
+        reactor, _, crowd = crowd_of(20, stack)
         await passes(1)
         for turn in range(200):
             crowd[turn % 20].say()
@@ -116,12 +119,9 @@ def test_what_many_say_is_read_at_ticks_and_nothing_of_it_is_left(stack: ExitSta
 def test_who_is_not_to_be_read_is_not_even_by_a_reading_under_way(stack: ExitStack) -> None:
     @in_virtual_time
     async def run() -> None:
-        reactor = Reactor()
-        readers = Readers(reactor)
-        pair = [Reader(stack), Reader(stack)]
+        reactor, readers, pair = crowd_of(2, stack)
         for reader in pair:
-            readers.addReader(reader)
-            readers.addReader(reader)
+            readers.addReader(reader)  # a second time, as Twisted may
             reader.say()
         read = reactor._readOrWrite
 
@@ -150,11 +150,8 @@ def test_a_fault_in_one_reading_keeps_nobody_else_from_being_read(stack: ExitSta
     @in_virtual_time
     async def run() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context["exception"]))
-        reactor = Reactor()
-        readers = Readers(reactor)
-        crowd = [Reader(stack) for _ in range(5)]
+        reactor, _, crowd = crowd_of(5, stack)
         for reader in crowd:
-            readers.addReader(reader)
             reader.say()
         read, fault = reactor._readOrWrite, ZeroDivisionError()
 
@@ -175,11 +172,8 @@ def test_a_fault_in_one_reading_keeps_nobody_else_from_being_read(stack: ExitSta
 def test_one_who_speaks_again_and_again_keeps_the_others_waiting_for_two_ticks_at_most(stack: ExitStack) -> None:
     @in_virtual_time
     async def run() -> None:
-        reactor = Reactor()
-        readers = Readers(reactor)
-        pair = [Reader(stack), Reader(stack)]
+        reactor, _, pair = crowd_of(2, stack)
         for reader in pair:
-            readers.addReader(reader)
             reader.say()  # two at once: ticks begin
         for _ in range(10):
             await passes(0.9 * TICK_SECONDS)
@@ -194,7 +188,6 @@ def test_one_who_speaks_again_and_again_keeps_the_others_waiting_for_two_ticks_a
 
 
 async def test_what_a_transport_asks_of_a_reactor_besides_is_the_reactors(stack: ExitStack) -> None:
-    readers = Readers(Reactor())
+    _, readers, (reader,) = crowd_of(1, stack)
     assert readers.name == "Twisted's"
-    readers.addReader(reader := Reader(stack))
     assert readers.getReaders() == [reader]
