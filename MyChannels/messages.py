@@ -69,7 +69,7 @@ _decode_whatever = json.JSONDecoder(parse_constant=_refuse).decode
 
 
 def _decode(text: str) -> Any:
-    """What orjson refuses can be JSON all the same: a lone surrogate, or depth, whose fault is told by who reads it.
+    """What orjson refuses can be JSON all the same: a lone surrogate, a number beyond a double, or depth, whose fault is told by who reads it.
     Raises ValueError, RecursionError."""
     try:
         return orjson.loads(text)
