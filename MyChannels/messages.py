@@ -69,8 +69,8 @@ _decode_whatever = json.JSONDecoder(parse_constant=_refuse).decode
 
 
 def _decode(text: str) -> Any:
-    """What orjson refuses can be JSON all the same: a lone surrogate, a number beyond a double, or depth, whose fault is told by who reads it.
-    Raises ValueError, RecursionError."""
+    """What orjson refuses can be JSON all the same: a lone surrogate, a number beyond a double, or depth. Who reads it
+    tells the fault. Raises ValueError, RecursionError."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
