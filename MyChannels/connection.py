@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 from collections import deque
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.core.exceptions import ImproperlyConfigured
@@ -31,6 +32,7 @@ DEADLINE = 3.0
 ANSWER_SECONDS = 2.0  # silence for so long is a lost connection
 RETRY_SECONDS = 0.1
 AT_ONCE = 256  # questions in one write
+TOGETHER = 50  # of them in one command: Redis does nothing else meanwhile
 
 
 class GuardedConnection(RedisConnection):
@@ -85,8 +87,17 @@ GENERATION = Generation()
 Part = str | int | bytes | Generation
 
 
+class Share(NamedTuple):
+    """A question's own part of a command that is the same for all of a room who have seen the same."""
+
+    room: str
+    seen: tuple[str, int, int]
+    parts: Sequence[Part]
+
+
 class Question(NamedTuple):
     command: Sequence[Part]
+    share: Share | None
     answer: asyncio.Future[Any]
     read: Callable[[Any], Any] | None
     held: bool
@@ -100,9 +111,14 @@ def generation_of(info: str) -> str:
     return found[1] if found else ""
 
 
-def _settle(question: Question, answer: Any) -> None:
-    if question.answer.done():
-        return
+def _settle(questions: list[Question], answer: Any) -> None:
+    shared = questions[0].share is not None and not isinstance(answer, ResponseError)
+    for question, its_own in zip(questions, answer if shared else [answer] * len(questions), strict=True):
+        if not question.answer.done():
+            _settle_one(question, its_own)
+
+
+def _settle_one(question: Question, answer: Any) -> None:
     try:
         if isinstance(answer, ResponseError):
             # Out of memory, a full disk, a replica: nothing that the sender could mend.
@@ -136,7 +152,7 @@ class Connection:
         self._holding: deque[Question] | None = None  # a deque: held back
         self._worker: asyncio.Task[None] | None = None
         self._next_tick = self._calm_at = 0.0
-        self._asked: deque[Question] = deque()  # on its way
+        self._asked: deque[list[Question]] = deque()  # on its way, by command
         self._giving_up: asyncio.TimerHandle | None = None
         pool = ConnectionPool.from_url(
             url,
@@ -152,10 +168,20 @@ class Connection:
             raise ImproperlyConfigured(f"REDIS_URL: expected redis://…, received {url.partition(':')[0]}:")
         self._connection: Any = pool.make_connection()  # type: ignore[no-untyped-call]
 
-    def ask(self, *command: Part, read: Callable[[Any], Any] | None = None, held: bool = False) -> asyncio.Future[Any]:
-        """Redis' answer, undecoded, or what `read` makes of it. Unavailable, or what `read` raises."""
+    def ask(
+        self,
+        *command: Part,
+        share: Share | None = None,
+        read: Callable[[Any], Any] | None = None,
+        held: bool = False,
+    ) -> asyncio.Future[Any]:
+        """Redis' answer, undecoded, or what `read` makes of it. Unavailable, or what `read` raises.
+
+        Questions with a share that are sent at the same time become one command, and behind it the parts of each, in
+        the order of their asking; its answer is a list of one for each.
+        """
         loop = asyncio.get_running_loop()
-        question = Question(command, loop.create_future(), read, held, loop.time() + DEADLINE)
+        question = Question(command, share, loop.create_future(), read, held, loop.time() + DEADLINE)
         if held and self._holding is not None:
             self._holding.append(question)
         else:
@@ -168,7 +194,7 @@ class Connection:
     def _give_up(self) -> None:
         """One timer for all questions: one each, made and cancelled, costs as much as the rest of asking."""
         loop = asyncio.get_running_loop()
-        asked = [*self._asked, *self._waiting, *(self._holding or ())]
+        asked = [*chain(*self._asked), *self._waiting, *(self._holding or ())]
         for question in asked:
             if question.until <= loop.time() and not question.answer.done():
                 fault = f"Redis did not answer {question.command[0]!s} within {DEADLINE:g} s ({self._fault})"
@@ -233,12 +259,9 @@ class Connection:
             await connection.connect()
         asked = self._asked
         try:
-            for _ in range(min(AT_ONCE, len(self._waiting))):
-                question = self._waiting.popleft()
-                if not question.answer.done():  # nobody waits for it any longer
-                    asked.append(question)
-            connection.write([self._addressed(question.command) for question in asked])
-            self._ticked(len(asked))
+            questions = self._take()
+            connection.write([self._command(together) for together in asked])
+            self._ticked(questions)
             while asked:
                 async with asyncio.timeout(ANSWER_SECONDS):
                     answers = await connection.arrived()
@@ -253,11 +276,35 @@ class Connection:
             await connection.disconnect(nowait=True)
             raise
         finally:
-            self._waiting.extendleft(reversed(asked))
+            self._waiting.extendleft(reversed([*chain(*asked)]))
             asked.clear()
 
-    def _addressed(self, command: Sequence[Part]) -> tuple[str | int | bytes, ...]:
-        return tuple([self._generation if part is GENERATION else part for part in command])  # type: ignore[misc]
+    def _take(self) -> int:
+        """Moves what goes next from those who wait to those who have asked, by command; how many these are."""
+        questions = 0
+        latest: dict[str, tuple[object, list[Question]]] = {}
+        for _ in range(min(AT_ONCE, len(self._waiting))):
+            question = self._waiting.popleft()
+            if question.answer.done():
+                continue  # nobody waits for it any longer
+            questions += 1
+            if (share := question.share) is None:
+                self._asked.append([question])
+                continue
+            seen, together = latest.get(share.room, (None, []))
+            if seen != share.seen or len(together) == TOGETHER:
+                together = []
+                latest[share.room] = share.seen, together
+                self._asked.append(together)
+            together.append(question)
+        return questions
+
+    def _command(self, questions: list[Question]) -> tuple[str | int | bytes, ...]:
+        parts = [self._generation if part is GENERATION else part for part in questions[0].command]
+        for question in questions:
+            if question.share:
+                parts += question.share.parts
+        return tuple(parts)  # type: ignore[arg-type]
 
     async def _connected(self, connection: Any) -> None:
         await connection.on_connect()

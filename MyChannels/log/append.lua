@@ -1,34 +1,49 @@
--- One message into the log, once.
+-- Messages into the log, each once.
 --
--- ARGV  room; sender, text, user (1 or 0); idempotency key, digest of the text; bounds: entries,
---       seconds; seconds for which an idempotency key is known at least; milliseconds between two
---       tidyings; channel and event of the announcement, or empty
--- Returns epoch, offset, time, and 1 for new (or the repetition of an append whose answer was lost),
+-- ARGV  room; bounds: entries, seconds; seconds for which an idempotency key is known at least; milliseconds between
+--       two tidyings; then for each message a name for this append of it; sender, text, user (1 or 0); idempotency key,
+--       digest of the text; channel and event of the announcement, or empty
+-- Returns for each message epoch, offset, time, and 1 for new (or the repetition of an append whose answer was lost),
 -- 0 for known already, -1 for known with another text.
-local room, sender, text, user, ref, digest = unpack(ARGV, 7, 12)
-local length, seconds, ref_seconds = tonumber(ARGV[13]), tonumber(ARGV[14]), tonumber(ARGV[15])
+local FIRST, EACH = 12, 8
 local TRIMMED_AT_ONCE = 100 -- bounds what one append may cost after a bound was lowered
-local tidy_every, channel, event = tonumber(ARGV[16]), ARGV[17], ARGV[18]
+local room, length, seconds = ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9])
+local ref_seconds, tidy_every = tonumber(ARGV[10]), tonumber(ARGV[11])
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
--- Offset, time, digest, and the name that this very append had for a new epoch: its own repetition has the same.
+-- Offset, time, digest, and the name that this very append had: its own repetition has the same.
 local function known(value) return value:match('^(%d+) (%d+) (%S+) (%S+)$') end
 
-local first = redis.call('HGET', refs, ref)
-if first then
-    local known_offset, known_time, known_digest, known_append = known(first)
-    local verdict = 0
-    if known_digest ~= digest then verdict = -1 elseif known_append == new_epoch then verdict = 1 end
-    return {epoch, tonumber(known_offset), tonumber(known_time), verdict}
+local before, answers, announced = offset, {}, {}
+local added, names, names_and_values = {}, {}, {}
+
+local function append(name, sender, text, user, ref, digest, channel, event)
+    local first = added[ref] or redis.call('HGET', refs, ref)
+    if first then
+        local known_offset, known_time, known_digest, known_name = known(first)
+        local verdict = 0
+        if known_digest ~= digest then verdict = -1 elseif known_name == name then verdict = 1 end
+        return {epoch, tonumber(known_offset), tonumber(known_time), verdict}
+    end
+    offset = offset + 1
+    redis.call('XADD', log, 'MAXLEN', length, digits(offset) .. '-0',
+        'sender', sender, 'text', text, 'time', digits(now), 'user', user)
+    added[ref] = digits(offset) .. ' ' .. digits(now) .. ' ' .. digest .. ' ' .. name
+    names[#names + 1] = ref
+    names_and_values[#names_and_values + 1] = ref
+    names_and_values[#names_and_values + 1] = added[ref]
+    if channel ~= '' then announced[#announced + 1] = {channel, event, offset} end
+    return {epoch, offset, now, 1}
 end
 
-offset = offset + 1
-redis.call('XADD', log, 'MAXLEN', length, digits(offset) .. '-0',
-    'sender', sender, 'text', text, 'time', digits(now), 'user', user)
-redis.call('HSET', refs, ref, digits(offset) .. ' ' .. digits(now) .. ' ' .. digest .. ' ' .. new_epoch)
-redis.call('RPUSH', order, ref)
+for i = FIRST, #ARGV, EACH do
+    answers[#answers + 1] = append(unpack(ARGV, i, i + EACH - 1))
+end
+if offset == before then return answers end
+redis.call('HSET', refs, unpack(names_and_values))
+redis.call('RPUSH', order, unpack(names))
 
 -- Half of what an append costs, if each did it.
 local function tidy()
@@ -54,16 +69,17 @@ local function tidy()
 end
 
 -- More often than TRIMMED_AT_ONCE, so that it keeps up with any rate.
-if now - tonumber(found[5] or 0) >= tidy_every or offset % (TRIMMED_AT_ONCE / 2) == 0 then
+local step = TRIMMED_AT_ONCE / 2
+if now - tonumber(found[5] or 0) >= tidy_every or math.floor(offset / step) > math.floor(before / step) then
     redis.call('HSET', meta, 'offset', digits(offset), 'tidied', digits(now))
     tidy()
 else
     redis.call('HSET', meta, 'offset', digits(offset))
 end
 
-if channel ~= '' then
-    local announced = cmsgpack.unpack(event)
-    announced.epoch, announced.offset, announced.time = epoch, offset, now
-    redis.call('PUBLISH', channel, cmsgpack.pack(announced))
+for _, announcement in ipairs(announced) do
+    local event = cmsgpack.unpack(announcement[2])
+    event.epoch, event.offset, event.time = epoch, announcement[3], now
+    redis.call('PUBLISH', announcement[1], cmsgpack.pack(event))
 end
-return {epoch, offset, now, 1}
+return answers

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from MyChannels.connection import DEADLINE, GENERATION
+from MyChannels.connection import DEADLINE, GENERATION, Share
 from MyChannels.groups import ROOMS_KEY, log_keys
 from MyChannels.log import (
     KEEP_EMPTY_SECONDS,
@@ -26,9 +26,9 @@ from MyChannels.log import (
 from MyChannels.messages import Message
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Mapping
 
-    from MyChannels.connection import Connection
+    from MyChannels.connection import Connection, Part
     from MyChannels.log import Announcement
 
 # Above this part of maxmemory the idlest rooms' logs go: Redis refuses writes at the whole of it,
@@ -70,21 +70,27 @@ class StreamLog:
     def append(
         self, room: str, draft: Draft, seen: Position = NOTHING_SEEN, announcement: Announcement | None = None
     ) -> asyncio.Future[Appended]:
-        return self._run(
-            _APPEND_SHA,
+        name = self._new_name()
+        return self._ask(
+            *_script(_APPEND_SHA, room, name, seen.epoch, seen.offset, 0),  # only reading is worth a look at the time
             room,
-            seen._replace(sent_at=0),  # only reading is worth that look
-            room,
-            draft.sender,
-            draft.text,
-            int(draft.user),
-            hashlib.blake2b(draft.ref.encode(), digest_size=12).hexdigest(),
-            hashlib.blake2b(draft.text.encode(), digest_size=8).hexdigest(),
             self.length,
             self.seconds,
             REF_SECONDS,
             TIDY_MILLISECONDS,
-            *(announcement or ("", "")),
+            share=Share(
+                room,
+                seen,
+                (
+                    name,
+                    draft.sender,
+                    draft.text,
+                    int(draft.user),
+                    hashlib.blake2b(draft.ref.encode(), digest_size=12).hexdigest(),
+                    hashlib.blake2b(draft.text.encode(), digest_size=8).hexdigest(),
+                    *(announcement or ("", "")),
+                ),
+            ),
             read=_appended,
             held=True,
         )
@@ -92,13 +98,11 @@ class StreamLog:
     async def read(
         self, room: str, seen: Position = NOTHING_SEEN, *, after: int | None = None, limit: int = 500
     ) -> Page:
-        # Those who have seen something go first after a restart: they know whether anything is lost.
-        held = not seen.epoch
         if after is None:
-            answer = await self._run(_READ_SHA, room, seen, -1, limit, held=held)
+            answer = await self._read(room, seen, -1, limit)
         else:
             async with _turn(self._resuming):
-                answer = await self._run(_READ_SHA, room, seen, after, limit, held=held)
+                answer = await self._read(room, seen, after, limit)
         epoch, base, offset, entries = answer
         return Page(epoch.decode(), base, offset, [_message(*entry) for entry in entries])
 
@@ -158,29 +162,17 @@ class StreamLog:
         most = int(values["maxmemory"])
         return int(values["used_memory"]) / most if most else 0
 
-    def _run(
-        self,
-        sha: str,
-        room: str,
-        seen: Position,
-        *arguments: str | int | bytes,
-        read: Callable[[Any], Any] | None = None,
-        held: bool = False,
-    ) -> asyncio.Future[Any]:
-        return self._ask(
-            "EVALSHA",
-            sha,
-            5,
-            *log_keys(room),
-            ROOMS_KEY,
-            GENERATION,
-            f"{self._name}{next(self._numbers):x}",
-            KEEP_EMPTY_SECONDS * 1000,
-            *seen,
-            *arguments,
-            read=read,
-            held=held,
-        )
+    async def _read(self, room: str, seen: Position, after: int, limit: int) -> Any:
+        # Those who have seen something go first after a restart: they know whether anything is lost.
+        return await self._ask(*_script(_READ_SHA, room, self._new_name(), *seen), after, limit, held=not seen.epoch)
+
+    def _new_name(self) -> str:
+        return f"{self._name}{next(self._numbers):x}"
+
+
+def _script(sha: str, room: str, name: str, *seen: str | int) -> tuple[Part, ...]:
+    """What position.lua takes."""
+    return ("EVALSHA", sha, 5, *log_keys(room), ROOMS_KEY, GENERATION, name, KEEP_EMPTY_SECONDS * 1000, *seen)
 
 
 @asynccontextmanager

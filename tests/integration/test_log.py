@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
 
-from MyChannels.log import NOTHING_SEEN, REF_SECONDS, Position, RefReused
+from MyChannels.log import NOTHING_SEEN, REF_SECONDS, Appended, Position, RefReused
 
 from .logs import Logs, MemoryLogs, StreamLogs, append_surely, draft
 
@@ -70,6 +70,18 @@ async def test_the_same_ref_many_times_at_once_is_one_message(logs: Logs, room: 
     appended = await asyncio.gather(*(writers[n % WRITERS].append(room, draft("hello", "a")) for n in range(200)))
     assert {each.offset for each in appended} == {1}
     assert sum(each.new for each in appended) == 1
+
+
+async def test_of_two_texts_at_once_the_first_has_the_ref(logs: Logs, room: str) -> None:
+    log = logs.make()
+    asked = [log.append(room, draft(text, ref)) for text, ref in (("a", "1"), ("b", "1"), ("c", "2"), ("a", "1"))]
+    first, refused, other, again = await asyncio.gather(*asked, return_exceptions=True)
+    assert isinstance(refused, RefReused)
+    assert isinstance(first, Appended)
+    assert isinstance(other, Appended)
+    assert (first.offset, first.new, other.offset, other.new) == (1, True, 2, True)
+    assert again == first._replace(new=False)
+    assert [message.text for message in (await log.read(room)).messages] == ["a", "c"]
 
 
 async def test_a_ref_with_another_text_is_refused_and_appends_nothing(logs: Logs, room: str) -> None:

@@ -72,6 +72,30 @@ async def test_an_append_announces_itself_once_with_where_it_is(logs: StreamLogs
     ]
 
 
+async def test_what_is_said_in_a_room_at_once_is_one_step_and_announced_in_order(
+    logs: StreamLogs, admin: Redis, room: str
+) -> None:
+    async def scripts() -> int:
+        return int((await admin.info("commandstats"))["cmdstat_evalsha"]["calls"])
+
+    channel, log = f"asgi__group__{room}", logs.make()
+    await log.append(room, draft("before"))  # and the scripts are loaded
+    async with admin.pubsub() as subscription:
+        await subscription.subscribe(channel)
+        assert (await subscription.get_message(timeout=5))["type"] == "subscribe"
+        begun = await scripts()
+        announced = [Announcement(channel, SERIALIZER.serialize({"text": str(n)})) for n in range(20)]
+        appends = [log.append(room, draft(str(n)), NOTHING_SEEN, each) for n, each in enumerate(announced)]
+        told = await asyncio.gather(*appends)
+        assert await scripts() - begun == 1
+        heard = [SERIALIZER.deserialize((await subscription.get_message(timeout=5))["data"]) for _ in announced]
+    assert [appended.offset for appended in told] == [*range(2, 22)]
+    assert [(event["text"], event["offset"]) for event in heard] == [(str(n), n + 2) for n in range(20)]
+    assert [(each.text, each.offset) for each in (await log.read(room, after=1)).messages] == [
+        (str(n), n + 2) for n in range(20)
+    ]
+
+
 # ── Keys ───────────────────────────────────────────────────────────────────────────────────────
 
 

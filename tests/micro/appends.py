@@ -17,7 +17,7 @@ from tests.micro import TEXT
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from MyChannels.connection import Part
+    from MyChannels.connection import Part, Share
 
 LENGTH, SECONDS = 10_000, 86_400  # the default of ROOM_LOG_LENGTH
 GROUP = room_group("lobby")
@@ -28,9 +28,11 @@ class Asked:
 
     def __init__(self) -> None:
         self.command: tuple[Part, ...] = ()
+        self.share: tuple[Part, ...] = ()
 
-    def ask(self, *command: Part, read: Callable[[Any], Any], held: bool = False) -> Any:
+    def ask(self, *command: Part, share: Share, read: Callable[[Any], Any], held: bool = False) -> Any:
         self.command = command
+        self.share = tuple(share.parts)
         return read([b"epoch", 1, 1_700_000_000_000, 1])
 
 
@@ -49,6 +51,10 @@ class Appends:
         draft = Draft("c1", TEXT, f"guest\0c1\0client\0{next(self.numbers)}")
         self.log.append("lobby", draft, NOTHING_SEEN, self.announcement)
 
-    def command(self) -> tuple[str | int | bytes, ...]:
-        self.ask()
-        return tuple("" if isinstance(part, Generation) else part for part in self.asked.command)
+    def command(self, together: int = 1) -> tuple[str | int | bytes, ...]:
+        """The one command of as many appends."""
+        parts: list[Part] = []
+        for _ in range(together):
+            self.ask()
+            parts += self.asked.share
+        return tuple("" if isinstance(part, Generation) else part for part in (*self.asked.command, *parts))

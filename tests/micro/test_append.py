@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from MyChannels.connection import TOGETHER
 from MyChannels.log.stream import SCRIPTS
 from tests.integration.redis_server import running
 from tests.micro.appends import Appends
 
-TOGETHER = 100
+APPENDS = 100
 
 
 @pytest.fixture(scope="module")
@@ -24,16 +25,19 @@ def connection() -> Iterator[Any]:
 
 
 @pytest.mark.benchmark(group="once for each 100 messages, Redis included")
-def test_append_100(benchmark: Any, connection: Any) -> None:
+@pytest.mark.parametrize("together", [1, TOGETHER])
+def test_append_100(benchmark: Any, connection: Any, together: int) -> None:
     """Packed beforehand, so that it is Redis and the way there and back; in a log that is full."""
     appends = Appends()
 
     def pack() -> tuple[tuple[list[bytes]], dict[str, object]]:
-        return (connection.pack_commands([appends.command() for _ in range(TOGETHER)]),), {}
+        commands = [appends.command(together) for _ in range(APPENDS // together)]
+        return (connection.pack_commands(commands),), {}
 
     def append(packed: list[bytes]) -> list[int]:
         connection.send_packed_command(packed)
-        return [connection.read_response()[1] for _ in range(TOGETHER)]
+        answers = [connection.read_response() for _ in range(APPENDS // together)]
+        return [offset for answer in answers for _, offset, _, _ in answer]
 
     offsets = benchmark.pedantic(append, setup=pack, warmup_rounds=100, rounds=200)
-    assert offsets == list(range(offsets[0], offsets[0] + TOGETHER))
+    assert offsets == list(range(offsets[0], offsets[0] + APPENDS))

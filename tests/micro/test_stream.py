@@ -11,4 +11,4 @@ from tests.micro.appends import Appends
 def test_command_of_an_append(benchmark: BenchmarkFixture) -> None:
     appends = Appends()
     benchmark(appends.ask)
-    assert TEXT in appends.asked.command
+    assert TEXT in appends.asked.share

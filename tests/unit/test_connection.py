@@ -9,8 +9,9 @@ from unittest.mock import Mock
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
 
-from MyChannels.connection import DEADLINE, Connection, GuardedConnection
+from MyChannels.connection import DEADLINE, TOGETHER, Connection, GuardedConnection, Share
 from MyChannels.log import Unavailable
 from MyChannels.tick import CALM_SECONDS, TICK_SECONDS
 from tests.unit.virtual_time import in_virtual_time, now, passes
@@ -54,6 +55,32 @@ class There:
 
     async def disconnect(self, nowait: bool = False) -> None:
         pass
+
+
+SEEN = ("epoch", 7, 0)
+
+
+class Echo(There):
+    """Answers a command by its name, and SAY, which has a room and is shared, with each one's part."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[tuple[Any, ...]] = []
+        self.fault: Exception | None = None
+
+    def write(self, commands: list[Any]) -> None:
+        super().write(commands)
+        self.asked += commands
+
+    async def arrived(self) -> list[Any]:
+        await asyncio.sleep(0)
+        fault, self.fault = self.fault, None
+        if isinstance(fault, RedisConnectionError):
+            raise fault
+        commands = self.asked[-self.unanswered :]
+        if fault:
+            return [fault for _ in commands]
+        return [[*command[2:]] if command[0] == "SAY" else command[0] for command in commands]
 
 
 async def told_at(answer: asyncio.Future[Any]) -> float:
@@ -154,6 +181,103 @@ def test_who_asks_seldom_waits_for_nothing(connection: Connection) -> None:
             asked = now()
             await connection.ask("PING")
             assert there.writes[-1] == (asked, 1)
+        await connection.close()
+
+    run()
+
+
+def say(connection: Connection, room: str, text: str, seen: tuple[str, int, int] = SEEN) -> asyncio.Future[Any]:
+    return connection.ask("SAY", room, share=Share(room, seen, (text,)), held=True)
+
+
+def test_what_a_room_is_told_at_once_is_one_command_and_each_has_its_own_answer(connection: Connection) -> None:
+    @in_virtual_time
+    async def run() -> None:
+        connection._connection = there = Echo()
+        asked = [
+            say(connection, "a", "1"),
+            connection.ask("PING"),
+            say(connection, "b", "2"),
+            say(connection, "a", "3"),
+            gone := say(connection, "a", "4"),
+            say(connection, "a", "5"),
+        ]
+        gone.cancel()
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        assert there.asked == [("SAY", "a", "1", "3", "5"), ("PING",), ("SAY", "b", "2")]
+        assert [answer for answer in answers if isinstance(answer, str)] == ["1", "PING", "2", "3", "5"]
+        await connection.close()
+
+    run()
+
+
+def test_who_has_seen_something_else_asks_alone_and_nobody_overtakes(connection: Connection) -> None:
+    """The command says for all what they have seen, and the log may begin an epoch for it."""
+
+    @in_virtual_time
+    async def run() -> None:
+        connection._connection = there = Echo()
+        later = ("epoch", 8, 0)
+        seen = [SEEN, SEEN, later, SEEN, SEEN]
+        asked = [say(connection, "a", str(n), each) for n, each in enumerate(seen)]
+        assert await asyncio.gather(*asked) == ["0", "1", "2", "3", "4"]
+        assert there.asked == [("SAY", "a", "0", "1"), ("SAY", "a", "2"), ("SAY", "a", "3", "4")]
+        await connection.close()
+
+    run()
+
+
+def test_a_command_is_shared_by_so_many_that_redis_is_not_held_up(connection: Connection) -> None:
+    @in_virtual_time
+    async def run() -> None:
+        connection._connection = there = Echo()
+        texts = [str(n) for n in range(2 * TOGETHER + 1)]
+        assert await asyncio.gather(*(say(connection, "a", text) for text in texts)) == texts
+        assert [len(command) - 2 for command in there.asked] == [TOGETHER, TOGETHER, 1]
+        await connection.close()
+
+    run()
+
+
+def test_those_who_share_a_command_count_as_many_and_the_next_waits_for_the_tick(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @in_virtual_time
+    async def run() -> None:
+        monkeypatch.setattr("MyChannels.tick.time", SimpleNamespace(time=now))
+        connection._connection = there = Echo()
+        for _ in range(2):  # the second at a tick
+            await asyncio.gather(*(say(connection, "a", text) for text in "12"))
+        await passes(1.1 * CALM_SECONDS)
+        await say(connection, "a", "3")
+        *_, second, third = (at for at, _ in there.writes)
+        assert third - second > 0.9 * TICK_SECONDS
+        await connection.close()
+
+    run()
+
+
+def test_a_refusal_is_everybodys(connection: Connection) -> None:
+    @in_virtual_time
+    async def run() -> None:
+        connection._connection = there = Echo()
+        there.fault = ResponseError("OOM")
+        asked = [say(connection, "a", text) for text in "12"]
+        for fault in await asyncio.gather(*asked, return_exceptions=True):
+            assert isinstance(fault, Unavailable)
+        await connection.close()
+
+    run()
+
+
+def test_what_was_lost_with_the_connection_is_asked_again_in_its_order(connection: Connection) -> None:
+    @in_virtual_time
+    async def run() -> None:
+        connection._connection = there = Echo()
+        there.fault = RedisConnectionError("gone")
+        asked = [say(connection, room, text) for room, text in ("a1", "b2", "a3")]
+        assert await asyncio.gather(*asked) == ["1", "2", "3"]
+        assert there.asked == [("SAY", "a", "1", "3"), ("SAY", "b", "2")] * 2
         await connection.close()
 
     run()

@@ -21,7 +21,7 @@ class Redis:
         self.used = [0.0]  # parts of maxmemory, one for each time that it is asked; the last for ever
         self.rooms = [f"room-{n}" for n in range(100)]
 
-    def ask(self, *command: Part, read: Any = None, held: bool = False) -> asyncio.Task[Any]:
+    def ask(self, *command: Part, share: Any = None, read: Any = None, held: bool = False) -> asyncio.Task[Any]:
         self.asked.append(command)
         return asyncio.create_task(self.answer(command))
 
