@@ -32,7 +32,9 @@ DEADLINE = 3.0
 ANSWER_SECONDS = 2.0  # silence for so long is a lost connection
 RETRY_SECONDS = 0.1
 AT_ONCE = 256  # questions in one write
-TOGETHER = 50  # of them in one command: Redis does nothing else meanwhile
+# Of them in one command: Redis does nothing else meanwhile, and append.lua tidies for so many once.
+TOGETHER = 50
+TOGETHER_CHARACTERS = 64 * 1024  # but for a single text
 
 
 class GuardedConnection(RedisConnection):
@@ -88,10 +90,11 @@ Part = str | int | bytes | Generation
 
 
 class Share(NamedTuple):
-    """A question's own part of a command that is the same for all of a room who have seen the same."""
+    """A question's own part of a command that serves all who ask it of one room and have seen the same there."""
 
     room: str
     seen: tuple[str, int, int]
+    characters: int
     parts: Sequence[Part]
 
 
@@ -177,8 +180,8 @@ class Connection:
     ) -> asyncio.Future[Any]:
         """Redis' answer, undecoded, or what `read` makes of it. Unavailable, or what `read` raises.
 
-        Questions with a share that are sent at the same time become one command, and behind it the parts of each, in
-        the order of their asking; its answer is a list of one for each.
+        Questions with a share that are sent at the same time become one command, the first's, and behind it the parts
+        of each, in the order of their asking. Its answer is a list of one for each; a refusal is everybody's.
         """
         loop = asyncio.get_running_loop()
         question = Question(command, share, loop.create_future(), read, held, loop.time() + DEADLINE)
@@ -271,7 +274,8 @@ class Connection:
                     # A new connection loads the scripts; and Redis may be loading itself, or want a password again.
                     if isinstance(answer, (NoScriptError, RedisConnectionError)):
                         raise ConnectionError(str(answer))
-                    _settle(asked.popleft(), answer)
+                    _settle(asked[0], answer)
+                    asked.popleft()
         except BaseException:
             await connection.disconnect(nowait=True)
             raise
@@ -282,7 +286,7 @@ class Connection:
     def _take(self) -> int:
         """Moves what goes next from those who wait to those who have asked, by command; how many these are."""
         questions = 0
-        latest: dict[str, tuple[object, list[Question]]] = {}
+        latest: dict[str, tuple[object, int, list[Question]]] = {}  # by room: seen, characters, who asks
         for _ in range(min(AT_ONCE, len(self._waiting))):
             question = self._waiting.popleft()
             if question.answer.done():
@@ -291,12 +295,13 @@ class Connection:
             if (share := question.share) is None:
                 self._asked.append([question])
                 continue
-            seen, together = latest.get(share.room, (None, []))
-            if seen != share.seen or len(together) == TOGETHER:
-                together = []
-                latest[share.room] = share.seen, together
+            seen, characters, together = latest.get(share.room, (None, 0, []))
+            characters += share.characters
+            if seen != share.seen or len(together) == TOGETHER or characters > TOGETHER_CHARACTERS:
+                characters, together = share.characters, []
                 self._asked.append(together)
             together.append(question)
+            latest[share.room] = share.seen, characters, together
         return questions
 
     def _command(self, questions: list[Question]) -> tuple[str | int | bytes, ...]:

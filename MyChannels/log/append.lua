@@ -5,8 +5,8 @@
 --       digest of the text; channel and event of the announcement, or empty
 -- Returns for each message epoch, offset, time, and 1 for new (or the repetition of an append whose answer was lost),
 -- 0 for known already, -1 for known with another text.
-local FIRST, EACH = 12, 8
-local TRIMMED_AT_ONCE = 100 -- bounds what one append may cost after a bound was lowered
+local MESSAGES, EACH = 12, 8 -- where they begin in ARGV, and how much of it each has
+local TRIMMED_AT_ONCE = 100 -- bounds what one command may cost after a bound was lowered
 local room, length, seconds = ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9])
 local ref_seconds, tidy_every = tonumber(ARGV[10]), tonumber(ARGV[11])
 
@@ -16,10 +16,16 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 -- Offset, time, digest, and the name that this very append had: its own repetition has the same.
 local function known(value) return value:match('^(%d+) (%d+) (%S+) (%S+)$') end
 
-local before, answers, announced = offset, {}, {}
-local added, names, names_and_values = {}, {}, {}
+local events = {}
+for i = MESSAGES, #ARGV, EACH do -- what cannot be read fails before anything is written
+    if ARGV[i + 6] ~= '' then events[i] = cmsgpack.unpack(ARGV[i + 7]) end
+end
 
-local function append(name, sender, text, user, ref, digest, channel, event)
+local before, answers, announced = offset, {}, {}
+local added, new_refs, new_values = {}, {}, {}
+
+local function append(i)
+    local name, sender, text, user, ref, digest, channel = unpack(ARGV, i, i + 6)
     local first = added[ref] or redis.call('HGET', refs, ref)
     if first then
         local known_offset, known_time, known_digest, known_name = known(first)
@@ -31,19 +37,19 @@ local function append(name, sender, text, user, ref, digest, channel, event)
     redis.call('XADD', log, 'MAXLEN', length, digits(offset) .. '-0',
         'sender', sender, 'text', text, 'time', digits(now), 'user', user)
     added[ref] = digits(offset) .. ' ' .. digits(now) .. ' ' .. digest .. ' ' .. name
-    names[#names + 1] = ref
-    names_and_values[#names_and_values + 1] = ref
-    names_and_values[#names_and_values + 1] = added[ref]
-    if channel ~= '' then announced[#announced + 1] = {channel, event, offset} end
+    new_refs[#new_refs + 1] = ref
+    new_values[#new_values + 1] = ref
+    new_values[#new_values + 1] = added[ref]
+    if events[i] then announced[#announced + 1] = {channel, offset, events[i]} end
     return {epoch, offset, now, 1}
 end
 
-for i = FIRST, #ARGV, EACH do
-    answers[#answers + 1] = append(unpack(ARGV, i, i + EACH - 1))
+for i = MESSAGES, #ARGV, EACH do
+    answers[#answers + 1] = append(i)
 end
 if offset == before then return answers end
-redis.call('HSET', refs, unpack(names_and_values))
-redis.call('RPUSH', order, unpack(names))
+redis.call('HSET', refs, unpack(new_values))
+redis.call('RPUSH', order, unpack(new_refs))
 
 -- Half of what an append costs, if each did it.
 local function tidy()
@@ -68,7 +74,8 @@ local function tidy()
     end
 end
 
--- More often than TRIMMED_AT_ONCE, so that it keeps up with any rate.
+-- With at most as many messages in a command (TOGETHER in connection.py), fewer than TRIMMED_AT_ONCE come between two
+-- tidyings: they keep up with any rate.
 local step = TRIMMED_AT_ONCE / 2
 if now - tonumber(found[5] or 0) >= tidy_every or math.floor(offset / step) > math.floor(before / step) then
     redis.call('HSET', meta, 'offset', digits(offset), 'tidied', digits(now))
@@ -78,8 +85,8 @@ else
 end
 
 for _, announcement in ipairs(announced) do
-    local event = cmsgpack.unpack(announcement[2])
-    event.epoch, event.offset, event.time = epoch, announcement[3], now
-    redis.call('PUBLISH', announcement[1], cmsgpack.pack(event))
+    local channel, announced_offset, event = unpack(announcement)
+    event.epoch, event.offset, event.time = epoch, announced_offset, now
+    redis.call('PUBLISH', channel, cmsgpack.pack(event))
 end
 return answers

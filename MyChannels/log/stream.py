@@ -81,6 +81,7 @@ class StreamLog:
             share=Share(
                 room,
                 seen,
+                len(draft.text),
                 (
                     name,
                     draft.sender,

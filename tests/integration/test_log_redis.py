@@ -138,6 +138,7 @@ async def test_a_quiet_room_that_is_read_keeps_its_position(logs: StreamLogs, ad
 
 async def test_refs_do_not_grow_without_bound(logs: StreamLogs, admin: Redis, room: str) -> None:
     log = logs.make(length=50)
+    await log.append(room, draft("so that no command ends with a round offset"))
     for n in range(3):
         await asyncio.gather(*(log.append(room, draft(f"{n} {i}")) for i in range(200)))
         await logs.age(room, REF_SECONDS + 1)
@@ -172,12 +173,18 @@ async def test_a_position_ahead_of_the_log_begins_an_epoch_whose_numbers_go_on(l
     assert [message.offset for message in await log.before(room, None, 10)] == [1, 2, 3, 4]
 
 
-async def test_an_append_that_is_ahead_of_the_log_goes_into_another_epoch(logs: StreamLogs, room: str) -> None:
+async def test_appends_that_are_ahead_of_the_log_go_into_another_epoch_and_those_before_them_do_not(
+    logs: StreamLogs, room: str
+) -> None:
     log = logs.make()
     epoch = (await said(log, room, 3))[0].epoch
-    appended = await log.append(room, draft("ahead"), Position(epoch, 4, 0))
-    assert appended.epoch != epoch
-    assert appended.offset == 4
+    position, ahead = Position(epoch, 3, 0), Position(epoch, 5, 0)
+    saying = [("still", position), ("ahead", ahead), ("of it", ahead)]
+    still, *others = await asyncio.gather(*(log.append(room, draft(text), seen) for text, seen in saying))
+    assert (still.epoch, still.offset) == (epoch, 4)
+    (another,) = {appended.epoch for appended in others}
+    assert another != epoch
+    assert [appended.offset for appended in others] == [5, 6]
 
 
 async def test_another_message_under_the_same_offset_begins_an_epoch(logs: StreamLogs, room: str) -> None:
@@ -270,10 +277,10 @@ async def kill_normal(admin: Redis) -> int:
     return int(await admin.client_kill_filter(_type="normal", skipme=True))
 
 
-async def test_an_append_repeated_by_its_connection_is_still_to_be_published(
+async def test_appends_repeated_by_their_connection_are_still_to_be_published(
     logs: StreamLogs, admin: Redis, room: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its answer was lost, so its asker has told nobody."""
+    """Their answer was lost, so their askers have told nobody; one that had been said before has been told."""
     log = logs.make()
     await log.read(room)
     arrived, answers = connections.GuardedConnection.arrived, 0
@@ -287,10 +294,9 @@ async def test_an_append_repeated_by_its_connection_is_still_to_be_published(
         return found
 
     monkeypatch.setattr(connections.GuardedConnection, "arrived", lost_once)
-    appended = await log.append(room, draft("hello"))
+    told = await asyncio.gather(*(log.append(room, draft(text)) for text in ("a", "b", "c", "a")))
     assert answers == 2
-    assert appended.offset == 1
-    assert appended.new
+    assert [(appended.offset, appended.new) for appended in told] == [(1, True), (2, True), (3, True), (1, False)]
 
 
 async def test_a_redis_that_is_loading_is_asked_again(

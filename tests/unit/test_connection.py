@@ -11,7 +11,7 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-from MyChannels.connection import DEADLINE, TOGETHER, Connection, GuardedConnection, Share
+from MyChannels.connection import DEADLINE, TOGETHER, TOGETHER_CHARACTERS, Connection, GuardedConnection, Share
 from MyChannels.log import Unavailable
 from MyChannels.tick import CALM_SECONDS, TICK_SECONDS
 from tests.unit.virtual_time import in_virtual_time, now, passes
@@ -187,7 +187,7 @@ def test_who_asks_seldom_waits_for_nothing(connection: Connection) -> None:
 
 
 def say(connection: Connection, room: str, text: str, seen: tuple[str, int, int] = SEEN) -> asyncio.Future[Any]:
-    return connection.ask("SAY", room, share=Share(room, seen, (text,)), held=True)
+    return connection.ask("SAY", room, share=Share(room, seen, len(text), (text,)), held=True)
 
 
 def test_what_a_room_is_told_at_once_is_one_command_and_each_has_its_own_answer(connection: Connection) -> None:
@@ -234,6 +234,19 @@ def test_a_command_is_shared_by_so_many_that_redis_is_not_held_up(connection: Co
         texts = [str(n) for n in range(2 * TOGETHER + 1)]
         assert await asyncio.gather(*(say(connection, "a", text) for text in texts)) == texts
         assert [len(command) - 2 for command in there.asked] == [TOGETHER, TOGETHER, 1]
+        await connection.close()
+
+    run()
+
+
+def test_long_texts_share_a_command_up_to_its_bound_and_a_longer_one_goes_alone(connection: Connection) -> None:
+    @in_virtual_time
+    async def run() -> None:
+        connection._connection = there = Echo()
+        lengths = [TOGETHER_CHARACTERS // 2, TOGETHER_CHARACTERS // 2, 1, TOGETHER_CHARACTERS + 1, 1]
+        texts = [str(n) * length for n, length in enumerate(lengths)]
+        assert await asyncio.gather(*(say(connection, "a", text) for text in texts)) == texts
+        assert [command[2:] for command in there.asked] == [(*texts[:2],), (texts[2],), (texts[3],), (texts[4],)]
         await connection.close()
 
     run()
