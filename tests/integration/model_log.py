@@ -71,7 +71,7 @@ class ModelLog:
         return {room: await self.read(room, position, limit=0) for room, position in seen.items()}
 
     async def before(self, room: str, before: int | None, limit: int) -> list[Message]:
-        raise NotImplementedError
+        raise NotImplementedError("no step of the model scrolls back")
 
     async def ping(self) -> None: ...
 
