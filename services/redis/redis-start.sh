@@ -25,11 +25,12 @@ doctor=$(head -c 32 /dev/urandom | sha256sum | cut -d ' ' -f 1)
 doctor_hash=$(printf %s "$doctor" | sha256sum | cut -d ' ' -f 1)
 
 # Nobody can log in as `default`, but Redis itself reads its append-only file as this user: without
-# leave to write, it drops from it, silently, whatever a transaction or a script wrote.
+# leave to write, it drops from it, silently, whatever a transaction or a script wrote. Where that was the first
+# write after a start, SELECT stands within the transaction, and is counted as refused.
 umask 077
 printf %s "$doctor" > /run/redis/doctor
 cat > /run/redis/users.acl <<ACL
-user default off ~* -@all +@write
+user default off ~* -@all +@write +select
 user app on #$hash resetchannels ~asgi* ~room:* ~rooms ~process:* ~processes &asgi* -@all $(echo "$commands" | tr '\n' ' ')
 user doctor on #$doctor_hash resetchannels %R~asgi:group:* -@all +info +config|get +scan +zrange
 ACL

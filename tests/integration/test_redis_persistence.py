@@ -22,3 +22,17 @@ async def test_commands_transactions_and_scripts_survive_a_restart(client: Redis
     assert await client.zrange(single, 0, -1) == [b"a"]
     assert await client.zrange(transaction, 0, -1) == [b"a"]
     assert await client.zrange(script, 0, -1) == [b"a", b"b"]
+
+
+async def test_redis_refuses_nothing_of_its_own_file(client: Redis, admin: Redis, redis_server: RedisServer) -> None:
+    """Not even where the first write after a start is a script's."""
+    key = f"asgi:{uuid4().hex}"
+    with redis_server.stopped():
+        await client.connection_pool.disconnect()
+    await client.eval(WRITE_TWICE, 1, key)
+    with redis_server.stopped():
+        await client.connection_pool.disconnect()
+        await admin.connection_pool.disconnect()
+    assert (await admin.info("stats"))["acl_access_denied_cmd"] == 0
+    assert "CRITICAL" not in redis_server.compose("logs", "redis")
+    assert await client.zrange(key, 0, -1) == [b"a", b"b"]
