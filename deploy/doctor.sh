@@ -55,7 +55,8 @@ finish() {
     exit
 }
 
-one_line() { tr '\n' ' ' | cut -c 1-300; }
+# A command's answer without Compose's warnings, which could take the room of its reason.
+one_line() { grep -v '^time=".*level=warning' | tr '\n' ' ' | cut -c 1-300; }
 
 # ── Machine and files ──────────────────────────────────────────────────────────────────────────
 
@@ -153,7 +154,7 @@ check_nginx() {
     if [ "$status" = 0 ]; then
         finding nginx ok "nginx -t, as the built image and .env have it"
     else
-        finding nginx error "$(grep -v '^ *\(Network\|Container\) ' <<< "${said:-no answer}" | one_line)" \
+        finding nginx error "$(one_line <<< "${said:-no answer}")" \
             "nginx -t accepts it" "what it names, under nginx/ or in .env; then make up"
     fi
 }
@@ -163,7 +164,7 @@ nginx_project() { # nginx_project COMPOSE-ARGUMENT…
     separator=$(deploy/dotenv.sh get COMPOSE_PATH_SEPARATOR :)
     COMPOSE_FILE="$(deploy/dotenv.sh get COMPOSE_FILE compose.yaml)${separator}deploy/doctor/nginx-check.yaml" \
         COMPOSE_PATH_SEPARATOR="$separator" BUILT_NGINX="$project-nginx" \
-        docker compose --project-name "$project-doctor" "$@"
+        docker compose --progress quiet --project-name "$project-doctor" "$@"
 }
 
 # ── The running stack ──────────────────────────────────────────────────────────────────────────

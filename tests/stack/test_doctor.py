@@ -48,6 +48,16 @@ def test_a_misspelt_name_is_named_with_the_one_that_was_meant(neighbour: Clone) 
     assert "ALLOWED_HOSTS" in found["env"][0]["mend"]
 
 
+def test_a_fault_in_the_configuration_of_nginx_is_named_with_its_file(neighbour: Clone) -> None:
+    file = neighbour.path / "nginx/site.conf"
+    good = file.read_text()
+    file.write_text(f"{good}nonsense\n")
+    _, found = findings(neighbour)
+    file.write_text(good)
+    assert "/etc/nginx/site.conf:" in found["nginx"][0]["found"]
+    assert "Creating" not in found["nginx"][0]["found"], "Compose's progress is no reason"
+
+
 def test_settings_that_others_can_read_are_named_and_the_line_hides_them(neighbour: Clone) -> None:
     (neighbour.path / ".env").chmod(0o644)
     _, found = findings(neighbour)
