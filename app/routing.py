@@ -30,7 +30,7 @@ application = CorrelationIdMiddleware(
         ProtocolTypeRouter(
             {
                 "http": Health(Metrics(django_application)),
-                "websocket": OriginGuard(Sessions(URLRouter(routes)), settings.ALLOWED_ORIGINS),
+                "websocket": OriginGuard(Sessions(URLRouter(routes)), settings.OWN_ORIGINS),
             }
         )
     )

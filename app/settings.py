@@ -57,6 +57,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "app.csrf.CsrfMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -145,7 +146,9 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = HTTPS
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
-CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+# Of sockets and forms (app/origins.py). PUBLIC_URL is what people type, whatever Host a proxy sends.
+OWN_ORIGINS = [PUBLIC_URL, *ALLOWED_ORIGINS]
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]  # app/csrf.py translates the others
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0  # one year
 SILENCED_SYSTEM_CHECKS = [
     # Subdomains and browsers' preload lists are a promise for the whole domain: its owner's.

@@ -50,9 +50,15 @@ async def every(facts: Facts) -> list[Finding]:
 # ── The way of a socket, through nginx ─────────────────────────────────────────────────────────
 
 
-async def answer(origin: str | None) -> int | str:
+def hosts() -> list[str]:
+    """The Host of a request, as browsers send it and as proxies change it: without its port, or their own for it."""
+    url = urlsplit(settings.PUBLIC_URL)
+    return list(dict.fromkeys([url.netloc, url.netloc.removesuffix(f":{url.port}"), "localhost"]))
+
+
+async def answer(origin: str | None, host: str | None = None) -> int | str:
     """The status that a handshake is answered with, or why there is none."""
-    uri = f"ws://{urlsplit(settings.PUBLIC_URL).netloc}{ROUTE}"
+    uri = f"ws://{host or urlsplit(settings.PUBLIC_URL).netloc}{ROUTE}"
     headers = {"Origin": origin} if origin else {}
     try:
         async with (
@@ -92,20 +98,29 @@ async def handshake(service: str) -> list[Finding]:
 
 
 async def own_origin() -> list[Finding]:
-    status = await answer(settings.PUBLIC_URL)
-    if status == 403:
+    statuses = await every_host(settings.PUBLIC_URL)
+    if refused := [host for host, status in statuses.items() if status == 403]:
+        found = f"Origin {settings.PUBLIC_URL} is refused with Host {', '.join(refused)}"
         mend = "PUBLIC_URL in .env is what people type: scheme, host, port; then make up"
-        return [error("own origin", f"Origin {settings.PUBLIC_URL} is refused", "it is PUBLIC_URL", mend)]
-    # Other failures are the handshake's.
-    return [ok("own origin", f"{settings.PUBLIC_URL} may open sockets")] if status == 101 else []
+        return [error("own origin", found, "it is PUBLIC_URL", mend)]
+    # Other failures are the handshake's. A Host that is not one of ALLOWED_HOSTS has no pages either.
+    opened = [host for host, status in statuses.items() if status == 101]
+    return (
+        [ok("own origin", f"{settings.PUBLIC_URL} may open sockets, with Host {', '.join(opened)}")] if opened else []
+    )
 
 
 async def foreign_origin() -> list[Finding]:
-    status = await answer(FOREIGN)
-    if status == 101:
+    statuses = await every_host(FOREIGN)
+    if opened := [host for host, status in statuses.items() if status == 101]:
         mend = "ALLOWED_ORIGINS in .env; app/handshake.py"
-        return [error("foreign origin", f"Origin {FOREIGN} may open sockets", "403", mend)]
-    return [ok("foreign origin", f"{FOREIGN} is refused")] if status == 403 else []
+        found = f"Origin {FOREIGN} may open sockets, with Host {', '.join(opened)}"
+        return [error("foreign origin", found, "403", mend)]
+    return [ok("foreign origin", f"{FOREIGN} is refused")] if 403 in statuses.values() else []
+
+
+async def every_host(origin: str) -> dict[str, int | str]:
+    return {host: await answer(origin, host) for host in hosts()}
 
 
 # ── Readiness ──────────────────────────────────────────────────────────────────────────────────

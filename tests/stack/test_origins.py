@@ -3,7 +3,7 @@
 import pytest
 
 from tests.stack.clone import Clone
-from tests.stack.wire import handshake
+from tests.stack.wire import handshake, request
 
 FOREIGN = {
     "another host": "http://evil.example",
@@ -38,6 +38,24 @@ def test_two_origins_are_refused(stack: Clone):
 def test_the_requests_own_origin_is_let_in(stack: Clone, host: str):
     host = host.format(port=stack.port)
     headers = [("Host", host), ("Origin", f"http://{host.lower()}")]
+    assert handshake(stack, "/ws/chat/origins/", headers).status == 101
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:{port}", "[::1]"])
+def test_the_origin_of_public_url_is_let_in_whatever_host_a_proxy_sends(stack: Clone, host: str):
+    headers = [("Host", host.format(port=stack.port)), ("Origin", f"http://{stack.host}")]
+    assert handshake(stack, "/ws/chat/origins/", headers).status == 101
+
+
+def test_a_sockets_address_is_the_origin_of_its_page(stack: Clone):
+    assert handshake(stack, "/ws/chat/origins/", [("Origin", f"ws://{stack.host}")]).status == 101
+    assert handshake(stack, "/ws/chat/origins/", [("Origin", f"wss://{stack.host}")]).status == 403
+
+
+def test_a_final_dot_is_no_other_host(stack: Clone):
+    dotted = f"localhost.:{stack.port}"
+    headers = [("Host", dotted), ("Origin", f"http://{dotted}")]
+    assert request(stack, "/chat/origins/", headers).status == 200
     assert handshake(stack, "/ws/chat/origins/", headers).status == 101
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from deploy.doctor import containers, facts, finding, live, members, redis
 from deploy.doctor.facts import Container, Facts
@@ -377,9 +378,32 @@ async def test_handshake(monkeypatch: pytest.MonkeyPatch, status: int | str, lev
 
 @pytest.mark.parametrize(("status", "own", "foreign"), [(101, "ok", "error"), (403, "error", "ok")])
 async def test_origins(monkeypatch: pytest.MonkeyPatch, status: int, own: str, foreign: str) -> None:
-    async def answer(origin: str | None) -> int | str:
+    async def answer(origin: str | None, host: str | None = None) -> int | str:
         return status
 
     monkeypatch.setattr(live, "answer", answer)
     assert only(await live.own_origin()).level == own
     assert only(await live.foreign_origin()).level == foreign
+
+
+@pytest.mark.parametrize(("changed", "level"), [(101, "ok"), (403, "error"), (421, "ok")])
+@pytest.mark.parametrize("host", ["chat.example", "localhost"])
+async def test_own_origin_is_tried_with_the_hosts_that_proxies_make_of_it(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, host: str, changed: int, level: str
+) -> None:
+    async def answer(origin: str | None, sent: str | None = None) -> int | str:
+        assert origin == "https://chat.example:8443"
+        return changed if sent == host else 101
+
+    settings.PUBLIC_URL = "https://chat.example:8443"
+    monkeypatch.setattr(live, "answer", answer)
+    finding = only(await live.own_origin())
+    assert finding.level == level
+    assert host in finding.found or changed == 421
+
+
+def test_hosts_of_proxies_are_distinct(settings: Settings) -> None:
+    settings.PUBLIC_URL = "http://[::1]:8080"
+    assert live.hosts() == ["[::1]:8080", "[::1]", "localhost"]
+    settings.PUBLIC_URL = "https://chat.example"
+    assert live.hosts() == ["chat.example", "localhost"]

@@ -7,7 +7,15 @@ from channels.testing import ApplicationCommunicator
 
 from app.handshake import OriginGuard, not_found
 
-LISTED = ["https://listed.example", "http://listed.example:8081"]
+LISTED = [
+    "https://listed.example",
+    "http://listed.example:8081",
+    "https://public.example:8443",
+    "wss://socket.example",
+    "capacitor://localhost",
+    "chrome-extension://ABCDEFGHIJKLMNOPabcdefghijklmnop",
+    "app://-",
+]
 HERE = {"host": "localhost:8080", "x-forwarded-proto": "http"}
 HTTPS = {"host": "chat.example", "x-forwarded-proto": "https"}
 
@@ -46,6 +54,22 @@ async def answer(headers: dict[str, str], *origins: str, scheme: str | None = "w
         (HERE, "https://listed.example"),
         (HERE, "https://LISTED.example:443"),
         (HERE, "http://listed.example:8081"),
+        (HERE, "ws://localhost:8080"),
+        (HTTPS, "wss://chat.example"),
+        (HTTPS, "wss://chat.example:443"),
+        (HERE, "wss://listed.example"),
+        (HERE, "ws://listed.example:8081"),
+        (HERE, "https://socket.example"),
+        (HERE, "wss://socket.example:443"),
+        (HERE, "http://localhost.:8080"),
+        ({**HERE, "host": "localhost.:8080"}, "http://localhost:8080"),
+        (HERE, "https://listed.example."),
+        (HERE, "https://public.example:8443"),
+        ({**HTTPS, "host": "public.example"}, "https://public.example:8443"),
+        (HERE, "capacitor://localhost"),
+        (HERE, "Capacitor://LocalHost"),
+        (HERE, "chrome-extension://abcdefghijklmnopabcdefghijklmnop"),
+        (HERE, "app://-"),
     ],
 )
 async def test_own_origin_is_let_in(headers: dict[str, str], origin: str) -> None:
@@ -59,7 +83,20 @@ async def test_own_origin_is_let_in(headers: dict[str, str], origin: str) -> Non
         (HERE, "http://localhost"),
         (HERE, "http://localhost:8081"),
         (HERE, "https://localhost:8080"),
-        (HERE, "ws://localhost:8080"),
+        (HERE, "wss://localhost:8080"),
+        (HERE, "ws://localhost"),
+        (HTTPS, "ws://chat.example"),
+        (HERE, "http://localhost..:8080"),
+        (HERE, "http://.:8080"),
+        (HERE, "capacitor://localhost:8080"),
+        (HERE, "capacitor://evil.example"),
+        (HERE, "tauri://localhost"),
+        (HERE, "http://-"),
+        (HERE, "capacitor://"),
+        (HERE, "file://"),
+        (HERE, "file:///etc/passwd"),
+        (HTTPS, "https://public.example"),
+        (HTTPS, "http://public.example:8443"),
         (HERE, "http://localhost.evil.example:8080"),
         (HERE, "http://sub.localhost:8080"),
         (HERE, "http://localhost:8080@evil.example"),
@@ -81,6 +118,7 @@ async def test_own_origin_is_let_in(headers: dict[str, str], origin: str) -> Non
         (HERE, "http://localhost:port"),
         (HERE, "chrome-extension://localhost:8080"),
         (HERE, "\xff\xfe"),
+        (HERE, "http://l\xf6calhost:8080"),
         ({}, "null"),
         ({"host": "["}, "http://["),
     ],
