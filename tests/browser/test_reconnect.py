@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from playwright.sync_api import expect
 
-from tests.browser.room import connected, hears, new_room, say
+from tests.browser.room import connected, hears, new_room, said, say, until, word
+from tests.browser.wire import Wire
 from tests.stack.clone import WEBSOCKETS
 from tests.stack.processes import kill
 from tests.stack.waiting import wait_until
@@ -38,3 +40,58 @@ def test_a_page_whose_worker_is_killed_says_so_keeps_the_text_and_loses_no_messa
         60,
         "healthy workers for the tests that follow",
     )
+
+
+@pytest.mark.parametrize("code", [1000, 1001])
+def test_a_socket_that_the_server_ends_normally_is_a_lost_connection(visitor: Callable[..., Page], code: int) -> None:
+    """A day's end, a proxy, or a consumer's own `close()`: the page said no goodbye."""
+    room, wire = new_room(), Wire()
+    page, other = connected(visitor(room, wire=wire)), connected(visitor(room))
+    wire.refuses = True
+    wire.cut(code=code)
+    expect(page.locator("#state")).to_contain_text("trying again")
+    say(page, "written meanwhile")
+    wire.refuses = False
+    hears(other, "written meanwhile")
+    connected(page)
+    expect(said(page, "written meanwhile")).to_have_count(1)
+
+
+def test_a_device_that_is_offline_by_its_own_word_delays_the_page_and_stops_it_not(
+    visitor: Callable[..., Page],
+) -> None:
+    room, wire = new_room(), Wire()
+    page = visitor("/", wire=wire)
+    page.add_init_script("Object.defineProperty(navigator, 'onLine', { get: () => false })")
+    page.clock.install()
+    page.goto(room)
+    connected(page)
+    wire.refuses = True
+    wire.cut()
+    expect(page.locator("#state")).to_have_text(word(page, "offline"))
+    expect(page.locator("#retry")).to_be_visible()
+    say(page, "written meanwhile")
+    attempts = len(wire.addresses)
+    page.clock.run_for(15_000)
+    until(page, lambda: len(wire.addresses) > attempts, "an attempt in spite of the device")
+    wire.refuses = False
+    expect(page.locator("#room")).to_have_attribute("data-state", "offline")
+    page.clock.run_for(15_000)
+    connected(page)
+    hears(page, "written meanwhile")
+
+
+def test_a_page_that_still_hears_the_room_is_not_offline(visitor: Callable[..., Page]) -> None:
+    """A device may say `offline` and never take it back: the socket knows better."""
+    room, wire = new_room(), Wire()
+    page, other = connected(visitor(room, wire=wire)), connected(visitor(room))
+    wire.down = lambda told: None if told["type"] == "pong" else told
+    page.evaluate("dispatchEvent(new Event('offline'))")
+    expect(page.locator("#state")).to_have_text(word(page, "offline"))
+    say(other, "still here")
+    hears(page, "still here")
+    connected(page)
+    wire.down = lambda told: told
+    page.evaluate("dispatchEvent(new Event('offline'))")
+    connected(page)  # by the answer to its question
+    assert len(wire.addresses) == 1

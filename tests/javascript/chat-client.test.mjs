@@ -110,9 +110,20 @@ function rejoin(fields, code = 1012) {
 const of = (type) => events.filter(([each]) => each === type).map(([, detail]) => detail);
 const kinds = () => of("state").map(({ kind }) => kind);
 /** The delay, in milliseconds, that the last state announces. */
-const waiting = () => of("state").at(-1).until - Date.now();
+const waiting = () => {
+  const { delay, until } = of("state").at(-1);
+  assert.equal(until, Date.now() + delay);
+  return delay;
+};
+
+/** Somebody, or the time service, sets the device's clock; what is under way goes on. */
+function setClock(by) {
+  const now = Date.now;
+  mock.method(Date, "now", () => now() + by);
+}
 
 beforeEach(() => {
+  mock.restoreAll();
   mock.timers.reset();
   mock.timers.enable({ apis: ["setTimeout", "Date"], now: NOW });
   FakeSocket.all = [];
@@ -473,7 +484,8 @@ test("the delay has full jitter, doubles and is bounded", () => {
   assert.deepEqual([delay(99, 1), delay(5_000, 1)], [15_000, 15_000]);
 });
 
-for (const code of [1006, 1012, 1013, 4408, 4429]) {
+// 1000 and 1001 too: a proxy, or a consumer's own close(), may end a socket in a friendly way.
+for (const code of [1000, 1001, 1005, 1006, 1011, 1012, 1013, 1015, 3000, 4000, 4408, 4429]) {
   test(`after close ${code} it comes back within half a second`, () => {
     connected();
     mock.timers.tick(19_000);
@@ -498,6 +510,23 @@ for (const code of [4400, 4401, 4403, 4410]) {
   });
 }
 
+test("what was on its way when the server closed normally is sent again, once", () => {
+  const outgoing = connected().send("hi");
+  rejoin({}, 1000);
+  assert.deepEqual(last().sent("send"), [{ type: "send", ref: outgoing.ref, text: "hi" }]);
+  assert.equal(last().query.since, "e1:7");
+});
+
+test("a server that welcomes and closes normally at once is retried ever more slowly", () => {
+  make();
+  for (const delay of [500, 1_000, 2_000]) {
+    join();
+    last().end(1000);
+    assert.equal(waiting(), delay);
+    mock.timers.tick(delay);
+  }
+});
+
 test("after a refused name it can come back without one", () => {
   const client = make({ name: "Server" });
   last().accept();
@@ -513,7 +542,7 @@ test("closed by its user it stays closed until it is opened", () => {
   const client = connected();
   client.close();
   mock.timers.tick(600_000);
-  assert.deepEqual([client.state.kind, FakeSocket.all.length], ["closed", 1]);
+  assert.deepEqual([client.state, FakeSocket.all.length], [{ kind: "closed", code: 1000 }, 1]);
   client.open();
   assert.equal(FakeSocket.all.length, 2);
 });
@@ -562,17 +591,86 @@ test("a retry at once does not wait, and leaves no second attempt behind", () =>
   assert.equal(FakeSocket.all.length, 2);
 });
 
-test("while the device is offline it waits for the network, not for the clock", () => {
+test("while the device says that it is offline it tries all the same, but rarely", () => {
   const client = connected();
   online = false;
   last().end();
   assert.equal(kinds().at(-1), "offline");
-  mock.timers.tick(600_000);
-  assert.equal(FakeSocket.all.length, 1);
+  for (let attempt = 1; attempt < 4; attempt += 1) {
+    assert.equal(waiting(), 15_000);
+    mock.timers.tick(14_999);
+    assert.equal(FakeSocket.all.length, attempt);
+    mock.timers.tick(1);
+    assert.equal(FakeSocket.all.length, attempt + 1);
+    last().end();
+  }
+  mock.timers.tick(15_000);
+  join({ recovered: true }); // the device was wrong
+  assert.equal(client.state.kind, "connected");
+});
+
+test("the device is online again: it comes back at once, however long it was away", () => {
+  const client = connected();
+  online = false;
+  last().end();
+  for (let attempt = 0; attempt < 5; attempt += 1) {
+    mock.timers.tick(15_000);
+    last().end();
+  }
   online = true;
   client.online();
+  assert.deepEqual([kinds().at(-1), waiting()], ["waiting", 500]);
   mock.timers.tick(500);
+  join({ recovered: true });
+  const sockets = FakeSocket.all.length;
+  mock.timers.tick(15_000); // no second attempt was left behind
+  assert.equal(FakeSocket.all.length, sockets);
+});
+
+test("going offline while it waits makes it wait longer, and going online again does not", () => {
+  const client = make();
+  last().end();
+  client.offline();
+  assert.deepEqual([kinds().at(-1), waiting()], ["offline", 15_000]);
+  mock.timers.tick(1_000);
+  assert.equal(FakeSocket.all.length, 1);
+  client.online();
+  mock.timers.tick(1_000);
   assert.equal(FakeSocket.all.length, 2);
+});
+
+test("the device goes offline, and a living socket says otherwise", () => {
+  const client = connected();
+  client.offline();
+  assert.equal(kinds().at(-1), "offline");
+  assert.equal(last().sent("ping").length, 1);
+  last().say(message(8));
+  assert.equal(kinds().at(-1), "connected");
+  client.send("hi");
+  assert.equal(last().sent("send").length, 1);
+});
+
+test("the device goes offline, and the socket is silent: it is given up", () => {
+  const client = connected();
+  online = false;
+  client.offline();
+  mock.timers.tick(4_999);
+  assert.equal(FakeSocket.all.length, 1);
+  mock.timers.tick(1);
+  assert.deepEqual([kinds().at(-1), waiting()], ["offline", 15_000]);
+});
+
+test("a retry helps against a device that says it is offline", () => {
+  const client = connected();
+  client.offline();
+  client.retry();
+  last().say({ type: "pong" });
+  assert.equal(client.state.kind, "connected");
+  online = false;
+  last().end();
+  client.retry();
+  join({ recovered: true });
+  assert.equal(client.state.kind, "connected");
 });
 
 test("a socket that outlives an outage is asked for a sign of life, and kept", () => {
@@ -583,15 +681,6 @@ test("a socket that outlives an outage is asked for a sign of life, and kept", (
   assert.equal(last().sent("ping").length, 1);
   last().say({ type: "pong" });
   mock.timers.tick(5_000);
-  assert.equal(FakeSocket.all.length, 1);
-});
-
-test("going offline while waiting stops the clock", () => {
-  const client = make();
-  last().end();
-  online = false;
-  client.offline();
-  mock.timers.tick(600_000);
   assert.equal(FakeSocket.all.length, 1);
 });
 
@@ -645,4 +734,73 @@ test("a room that never welcomes is given up", () => {
   mock.timers.tick(20_000);
   mock.timers.tick(5_000);
   assert.equal(kinds().at(-1), "waiting");
+});
+
+// ── A clock that is set ─────────────────────────────────────────────────────────────────────────
+
+const HOUR = 3_600_000;
+for (const [name, by] of [
+  ["an hour back", -HOUR],
+  ["a minute back", -60_000],
+  ["an hour forward", HOUR],
+  ["a year forward", 8_760 * HOUR],
+]) {
+  test(`silence is noticed after as long as ever with the clock ${name}`, () => {
+    connected();
+    mock.timers.tick(10_000);
+    setClock(by);
+    mock.timers.tick(9_999);
+    assert.deepEqual(last().sent("ping"), []);
+    mock.timers.tick(1);
+    assert.equal(last().sent("ping").length, 1);
+    mock.timers.tick(5_000);
+    assert.equal(kinds().at(-1), "waiting");
+  });
+
+  test(`typing is told as often as ever with the clock ${name}`, () => {
+    const client = connected();
+    client.typing();
+    setClock(by);
+    for (let second = 0; second < 300; second += 3) {
+      mock.timers.tick(3_000);
+      last().say({ type: "pong" });
+      client.typing();
+    }
+    assert.equal(last().sent("typing").length, 101);
+  });
+
+  test(`a good connection is known as one with the clock ${name}`, () => {
+    make();
+    for (let failure = 0; failure < 5; failure += 1) {
+      last().end();
+      mock.timers.tick(15_000);
+    }
+    join();
+    setClock(by);
+    mock.timers.tick(4_999);
+    last().end();
+    assert.equal(waiting(), 15_000);
+    mock.timers.tick(15_000);
+    join({ recovered: true });
+    mock.timers.tick(5_000);
+    last().end();
+    assert.equal(waiting(), 500);
+  });
+}
+
+// ── Frames that hold something odd ──────────────────────────────────────────────────────────────
+
+test("an object that cannot be read hides none of its neighbours", () => {
+  connected();
+  last().say(
+    message(8),
+    welcome({ name: 7, epoch: null }),
+    message(9),
+    { type: "ack" },
+    message(10),
+  );
+  assert.deepEqual(
+    of("message").map(({ offset }) => offset),
+    [8, 9, 10],
+  );
 });

@@ -228,7 +228,7 @@ async def test_a_gap_told_on_an_open_socket_moves_it_on(room: Room, client: Join
     assert (verdict.told_gaps, verdict.told_missing, verdict.faults) == (1, 7, {})
 
 
-@pytest.mark.parametrize("code", [1012, 1013, 4408, 4429])
+@pytest.mark.parametrize("code", [1000, 1001, 1011, 1012, 1013, 3000, 4408, 4429])
 async def test_it_comes_back_after_these_closes(room: Room, client: Join, code: int):
     room.closes = [code]
     member = await client().start()

@@ -4,14 +4,14 @@
 const FIRST_DELAY = 500; // milliseconds, as all that follow
 const LONGEST_DELAY = 15_000;
 const HANDSHAKE_TIMEOUT = 10_000;
-const STABLE = 5_000; // a connection that lived so long was a good one
+const STABLE = 5_000; // after which a connection was a good one
 const SILENCE = 20_000; // after which the server is asked for a sign of life
 const PONG_TIMEOUT = 5_000;
 const ACK_TIMEOUT = 10_000;
 const RATE_PAUSE = 1_000;
 const TYPING_PAUSE = 2_500; // the other side forgets after 4 s
 
-const CLOSED = 1000;
+const CLOSED = 1000; // by close(); from the server it is one more lost connection
 const TOO_BIG = 1009;
 // Coming back would not help: malformed request, login needed, not allowed, room closed.
 const FINAL_CODES = new Set([4400, 4401, 4403, 4410]);
@@ -20,9 +20,9 @@ const PASSED_ON = new Set(["notice", "joined", "left", "typing", "deleted"]);
 /**
  * @typedef {{ kind: "connecting" }
  *   | { kind: "connected" }
- *   | { kind: "waiting", until: number }   a Date.now()
- *   | { kind: "offline" }                  the device says so; waits until it says otherwise
- *   | { kind: "closed", code: number }     for good
+ *   | { kind: "waiting", delay: number, until: number }   milliseconds; `until` as a Date.now()
+ *   | { kind: "offline", delay?: number, until?: number } the device says so; `delay` without a socket
+ *   | { kind: "closed", code: number }                    for good
  * } State
  *
  * @typedef {{
@@ -76,18 +76,19 @@ export class ChatClient extends EventTarget {
   #socket;
   #timer; // of the handshake or, without a socket, of the next attempt
   #failures = 0;
-  #welcomedAt; // on this socket
+  #joined = false; // on this socket
   #epoch;
   #offset = 0;
-  #heardAt = 0;
-  #watch;
+  #watch; // timer: of the silence or, once it was asked, of the answer
+  #asking = false; // for a sign of life
+  #stable; // timer
   /** @type {Outgoing[]} in their order; only the first may be on its way, or a refusal would reorder them */
   #queue = [];
   #unsure = false; // whether the first was handed to a socket, with what outcome nobody knows
   #again; // timer: the first is sent again
   #unavailable = 0;
   #asked = [];
-  #typedAt = Number.NEGATIVE_INFINITY;
+  #typed; // timer: until it may be told again
 
   /**
    * @param {string | URL} address of the room's socket; ws, wss, http, https or relative to the page
@@ -137,8 +138,7 @@ export class ChatClient extends EventTarget {
       socket.addEventListener(type, (event) => socket === this.#socket && handle(event));
     on("open", () => {
       clearTimeout(this.#timer);
-      this.#heardAt = Date.now();
-      this.#listen(SILENCE);
+      this.#heard();
     });
     on("message", ({ data }) => this.#receive(data));
     on("close", ({ code }) => this.#lost(code));
@@ -146,30 +146,35 @@ export class ChatClient extends EventTarget {
 
   /** For good, until open() is called again; what is queued fails. */
   close() {
-    this.#lost(CLOSED);
+    this.#leave();
+    this.#end(CLOSED);
   }
 
   /** Waits no longer: neither for the next attempt nor, on a silent socket, for the next ping. */
   retry() {
     if (this.#socket === undefined && this.state.kind !== "closed") this.open();
-    else if (this.state.kind === "connected") this.#ping();
+    else if (this.#joined) this.#ping();
   }
 
   /** The device is online again. A socket that outlived the outage is kept: nothing is missing. */
   online() {
     if (this.state.kind !== "offline") return;
     if (!this.#socket) {
-      this.#wait();
+      this.#wait({ offline: false });
     } else {
       this.#become({ kind: "connected" });
       this.#ping();
     }
   }
 
+  /** The device says that it is offline. Devices err: a socket is asked, and its answer counts for more. */
   offline() {
-    if (this.state.kind !== "connected" && this.state.kind !== "waiting") return;
-    if (this.state.kind === "waiting") clearTimeout(this.#timer);
-    this.#become({ kind: "offline" });
+    if (this.state.kind === "waiting") {
+      this.#wait({ offline: true });
+    } else if (this.state.kind === "connected") {
+      this.#become({ kind: "offline" });
+      this.#ping();
+    }
   }
 
   /**
@@ -196,48 +201,51 @@ export class ChatClient extends EventTarget {
   #lost(code) {
     this.#leave();
     if (code === TOO_BIG && this.#unsure) this.#fail({ code: "too_long" });
-    if (code === CLOSED || FINAL_CODES.has(code)) {
-      clearTimeout(this.#timer);
-      while (this.#queue.length) this.#fail({ code: "closed" });
-      this.#become({ kind: "closed", code });
-    } else if (this.#isOnline()) this.#wait();
-    else this.#become({ kind: "offline" });
+    if (FINAL_CODES.has(code)) this.#end(code);
+    else this.#wait({ offline: !this.#isOnline() });
+  }
+
+  /** @param {number} code */
+  #end(code) {
+    while (this.#queue.length) this.#fail({ code: "closed" });
+    this.#become({ kind: "closed", code });
   }
 
   #leave() {
     const socket = this.#socket;
     this.#socket = undefined;
-    for (const timer of [this.#timer, this.#watch, this.#again]) clearTimeout(timer);
-    if (Date.now() - this.#welcomedAt >= STABLE) this.#failures = 0;
-    this.#welcomedAt = undefined;
+    for (const timer of [this.#timer, this.#watch, this.#again, this.#stable]) clearTimeout(timer);
+    this.#joined = false;
+    this.#asking = false;
     for (const { reject } of this.#asked.splice(0)) reject(new Error("connection lost"));
     socket?.close();
   }
 
-  #wait() {
-    const delay = retryDelay(this.#failures, this.#random);
-    this.#failures += 1;
+  /** A device that is offline tries rarely, for it may be wrong; online() ends that. */
+  #wait({ offline }) {
+    clearTimeout(this.#timer);
+    let delay = LONGEST_DELAY / 2 + (this.#random() * LONGEST_DELAY) / 2;
+    if (!offline) {
+      delay = retryDelay(this.#failures, this.#random);
+      this.#failures += 1;
+    }
     this.#timer = setTimeout(() => this.open(), delay);
-    this.#become({ kind: "waiting", until: Date.now() + delay });
+    this.#become({ kind: offline ? "offline" : "waiting", delay, until: Date.now() + delay });
   }
 
-  /** One timer at a time, however much is heard. */
-  #listen(delay) {
-    this.#watch = setTimeout(() => {
-      const silence = Date.now() - this.#heardAt;
-      if (silence < SILENCE) this.#listen(SILENCE - silence);
-      else this.#ping();
-    }, delay);
+  // Timers alone measure how long something takes: they go on as before when the clock is set.
+
+  #heard() {
+    this.#asking = false;
+    clearTimeout(this.#watch);
+    this.#watch = setTimeout(() => this.#ping(), SILENCE);
   }
 
   #ping() {
-    this.#heardAt = 0;
-    this.#write({ type: "ping" });
+    if (!this.#asking) this.#write({ type: "ping" });
+    this.#asking = true;
     clearTimeout(this.#watch);
-    this.#watch = setTimeout(() => {
-      if (this.#heardAt) this.#listen(SILENCE);
-      else this.#lost();
-    }, PONG_TIMEOUT);
+    this.#watch = setTimeout(() => this.#lost(), PONG_TIMEOUT);
   }
 
   /** @param {object} object */
@@ -259,15 +267,15 @@ export class ChatClient extends EventTarget {
 
   /** @param {unknown} data one or more objects, a line each */
   #receive(data) {
-    this.#heardAt = Date.now();
+    this.#heard();
+    if (this.state.kind === "offline") this.#become({ kind: "connected" }); // the device errs
     for (const line of String(data).split("\n")) {
-      let object;
       try {
-        object = JSON.parse(line);
+        const object = JSON.parse(line);
+        if (object?.type) this.#take(object);
       } catch {
-        continue;
+        // What is malformed is passed over; the other lines are not.
       }
-      if (object?.type) this.#take(object);
     }
   }
 
@@ -282,7 +290,7 @@ export class ChatClient extends EventTarget {
   }
 
   #welcomed(welcome) {
-    const first = this.#welcomedAt === undefined;
+    const first = !this.#joined;
     const newEpoch = this.#epoch !== undefined && this.#epoch !== welcome.epoch;
     // A guest's name is kept: a ref is known by it.
     if (welcome.name?.startsWith("guest-")) this.#name ??= welcome.name;
@@ -291,7 +299,12 @@ export class ChatClient extends EventTarget {
       this.#epoch = welcome.epoch;
       this.#offset = welcome.offset;
     }
-    this.#welcomedAt ??= Date.now();
+    this.#joined = true;
+    if (first) {
+      this.#stable = setTimeout(() => {
+        this.#failures = 0;
+      }, STABLE);
+    }
     this.#tell("welcome", welcome);
     if (first) this.#become({ kind: "connected" });
     if (welcome.recovered === false) this.#tell("gap", { newEpoch });
@@ -333,7 +346,7 @@ export class ChatClient extends EventTarget {
    */
   send(text) {
     const outgoing = { ref: unguessable(), text };
-    this.#typedAt = Number.NEGATIVE_INFINITY; // the next word is a new one
+    this.#mayType(); // the next word is a new one
     this.#enqueue(outgoing);
     return outgoing;
   }
@@ -351,9 +364,14 @@ export class ChatClient extends EventTarget {
 
   /** Says that its user is typing; call it on every key, it is told every few seconds. */
   typing() {
-    if (this.#welcomedAt === undefined || Date.now() - this.#typedAt < TYPING_PAUSE) return;
-    this.#typedAt = Date.now();
+    if (!this.#joined || this.#typed) return;
+    this.#typed = setTimeout(() => this.#mayType(), TYPING_PAUSE);
     this.#write({ type: "typing" });
+  }
+
+  #mayType() {
+    clearTimeout(this.#typed);
+    this.#typed = undefined;
   }
 
   /**
@@ -377,7 +395,7 @@ export class ChatClient extends EventTarget {
 
   #sendFirst() {
     const [outgoing] = this.#queue;
-    if (!outgoing || this.#welcomedAt === undefined) return;
+    if (!outgoing || !this.#joined) return;
     this.#unsure = true;
     this.#write({ type: "send", ref: outgoing.ref, text: outgoing.text });
     this.#sendAgain(ACK_TIMEOUT);
@@ -412,7 +430,7 @@ export class ChatClient extends EventTarget {
   }
 
   #ask(type, fields) {
-    if (this.#welcomedAt === undefined) return Promise.reject(new Error("not connected"));
+    if (!this.#joined) return Promise.reject(new Error("not connected"));
     this.#write({ type, ...fields });
     return new Promise((resolve, reject) => this.#asked.push({ type, resolve, reject }));
   }

@@ -31,15 +31,19 @@ export class StateLine {
     clearInterval(this.#ticking);
     if (state.kind === "connected") this.#everConnected = true;
     this.#page.dataset.state = state.kind;
-    this.#write(state);
-    if (state.kind === "waiting") this.#ticking = setInterval(() => this.#write(state), TICK);
+    const began = performance.now(); // the device's clock may be set meanwhile
+    const write = () => this.#write(state, state.delay - (performance.now() - began));
+    write();
+    if (state.kind === "waiting") this.#ticking = setInterval(write, TICK);
     if (state.kind !== "connecting") this.#announce(state);
   }
 
-  /** @param {import("./chat-client.js").State} state */
-  #write(state) {
-    const seconds =
-      state.kind === "waiting" ? Math.max(1, Math.ceil((state.until - Date.now()) / 1000)) : 0;
+  /**
+   * @param {import("./chat-client.js").State} state
+   * @param {number} left milliseconds, while it waits
+   */
+  #write(state, left) {
+    const seconds = Math.max(1, Math.ceil(left / 1000));
     this.#line.textContent = fill(this.#text(state), { seconds });
   }
 
