@@ -14,6 +14,7 @@ import sys
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import idna
 from dotenv import dotenv_values
 from environs import EnvValidationError, FileAwareEnv, ValidationError, validate
 
@@ -49,6 +50,11 @@ PROJECT = validate.Regexp(
     r"^[a-z0-9][a-z0-9_-]*$", error="Expected lower-case letters, digits, hyphens and underscores."
 )
 # What both Django and nginx take for a host: `*`, a name or an address, a dot in front for subdomains.
+ORIGIN = re.compile(
+    r"[A-Za-z][A-Za-z0-9+.-]*://(?P<host>[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[1-9][0-9]{0,4}))?"
+)
+# A host name with at least one letter beyond ASCII, wherever it stands.
+BEYOND_ASCII = re.compile(r"(?=[\w.-]*[^\x00-\x7f])[^\s/:,.][^\s/:,]*")
 HOST = re.compile(r"\*|\.?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
 
 
@@ -90,14 +96,40 @@ class Environment(FileAwareEnv):
 
 
 def origin(value: str) -> None:
-    """Validates scheme, host and an optional port, and nothing else: no path, no final slash."""
+    """Validates a scheme, a host and an optional port, and nothing else: no path, no final slash.
+
+    The scheme may be an app's own (`capacitor://localhost`); `null` and `file://` have no host.
+    """
+    parts = ORIGIN.fullmatch(value)
+    if parts is None or not _is_address_or_name(parts["host"]) or not 0 < int(parts["port"] or 1) < 65536:
+        raise ValidationError(f"Expected an origin such as https://example.com:8443.{_in_ascii(value)}")
+
+
+def web_address(value: str) -> None:
+    """Validates the origin of a page: one that begins with http:// or https://."""
+    if not value.startswith(("http://", "https://")):
+        raise ValidationError("Expected http:// or https:// and a host, such as https://example.com:8443.")
+    origin(value)
+
+
+def _is_address_or_name(host: str) -> bool:
+    """What is in brackets has to be an IPv6 address."""
     try:
-        parts = urlsplit(value)
-        good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0 and "@" not in parts.netloc
-    except ValueError:  # an address or a port that is none
-        good = False
-    if not good or value != f"{parts.scheme}://{parts.netloc}":
-        raise ValidationError("Expected an origin such as https://example.com:8443.")
+        return not host.startswith("[") or bool(ipaddress.IPv6Address(host[1:-1]))
+    except ValueError:
+        return False
+
+
+def _in_ascii(value: str) -> str:
+    """How browsers send a name with letters beyond ASCII; that is what has to be written. An empty text for others."""
+    name = BEYOND_ASCII.search(value)
+    if name is None:
+        return ""
+    try:
+        written = idna.encode(name.group(), uts46=True).decode()
+    except idna.IDNAError:
+        return ""
+    return f" Write {value.replace(name.group(), written)}, as browsers do."
 
 
 def _network(value: str) -> None:
@@ -117,8 +149,8 @@ def _address(value: str) -> None:
 
 
 def _host(value: str) -> None:
-    if not HOST.fullmatch(value):
-        raise ValidationError("Expected hosts such as example.com, .example.com, [::1] or *.")
+    if not HOST.fullmatch(value) or not _is_address_or_name(value):
+        raise ValidationError(f"Expected hosts such as example.com, .example.com, [::1] or *.{_in_ascii(value)}")
 
 
 def declare_stack(env: Environment) -> None:

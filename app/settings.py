@@ -4,7 +4,7 @@ from pathlib import Path
 
 from environs import validate
 
-from app.env import env, origin
+from app.env import env, web_address
 from app.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -12,7 +12,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 # ── What the environment says; docs/configuration.md explains each ─────────────────────────────
 
 SECRET_KEY = env.str("SECRET_KEY")
-PUBLIC_URL = env.str("PUBLIC_URL", validate=origin)
+PUBLIC_URL = env.str("PUBLIC_URL", validate=web_address)
 ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 ALLOWED_ORIGINS = env.origins("ALLOWED_ORIGINS")
 

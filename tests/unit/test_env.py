@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from environs import EnvValidationError, ValidationError
 
-from app.env import WIRING, Environment, declare_stack, invalid, origin, unknown
+from app.env import WIRING, Environment, declare_stack, invalid, origin, unknown, web_address
+from app.origins import normal
 
 
 @pytest.fixture
@@ -49,7 +50,6 @@ def test_hosts_are_read_without_white_space(env: Environment) -> None:
     [
         "example.com",
         "//example.com",
-        "ftp://example.com",
         "https://",
         "https://example.com/",
         "https://example.com/path",
@@ -59,6 +59,17 @@ def test_hosts_are_read_without_white_space(env: Environment) -> None:
         "https://example.com:99999",
         "https://user@example.com",
         "http://[",
+        "https://example.com:",
+        "https://example.com:0",
+        "https://example.com:08443",
+        "https://[::1",
+        "https://[1:2]",
+        "https://exa mple.com",
+        "capacitor://",
+        "capacitor://localhost/",
+        "file://",
+        "file:///",
+        "data:text/html",
         "null",
         "*",
         "",
@@ -69,9 +80,58 @@ def test_anything_but_scheme_host_and_port_is_no_origin(given: str) -> None:
         origin(given)
 
 
-@pytest.mark.parametrize("given", ["http://localhost", "https://example.com:8443", "http://127.0.0.1", "http://[::1]"])
-def test_scheme_host_and_port_are_an_origin(given: str) -> None:
+@pytest.mark.parametrize(
+    "given",
+    [
+        "http://localhost",
+        "https://example.com:8443",
+        "http://127.0.0.1",
+        "http://[::1]",
+        "wss://chat.example",
+        "ws://localhost:8080",
+        "capacitor://localhost",
+        "ionic://localhost",
+        "tauri://localhost",
+        "app://-",
+        "chrome-extension://fmkadmapgofadopljbjfkapdkoienihi",
+        "moz-extension://2c127fa4-62c7-7e4f-90e5-472b45eecfdc",
+    ],
+)
+def test_any_scheme_with_a_host_and_perhaps_a_port_is_an_origin(given: str) -> None:
     origin(given)
+    assert normal(given), "what is accepted here, the guard can compare"
+
+
+@pytest.mark.parametrize("given", ["https://example.com", "http://[::1]:8080"])
+def test_public_url_is_a_pages_origin(given: str) -> None:
+    web_address(given)
+
+
+@pytest.mark.parametrize("given", ["capacitor://localhost", "wss://example.com", "example.com", "https://a/b"])
+def test_no_browser_opens_a_page_at_another_scheme_or_a_path(given: str) -> None:
+    with pytest.raises(ValidationError):
+        web_address(given)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "advice"),
+    [
+        ("PUBLIC_URL", "https://b\u00fccher.example:8443", "Write https://xn--bcher-kva.example:8443,"),
+        ("PUBLIC_URL", "https://stra\u00dfe.example", "Write https://xn--strae-oqa.example,"),
+        ("ORIGINS", "https://a.example,app://\u4f8b.example", "Write app://xn--fsq.example,"),
+        ("HOSTS", "localhost,.b\u00fccher.example", "Write .xn--bcher-kva.example,"),
+    ],
+)
+def test_name_beyond_ascii_is_answered_with_how_to_write_it(
+    env: Environment, name: str, given: str, advice: str
+) -> None:
+    os.environ[name] = given
+    env.str("PUBLIC_URL", default="http://localhost", validate=web_address)
+    env.origins("ORIGINS")
+    env.hosts("HOSTS", ["localhost"])
+    with pytest.raises(EnvValidationError) as refused:
+        env.seal()
+    assert advice in " ".join(invalid(refused.value))
 
 
 @pytest.mark.parametrize(
