@@ -2,12 +2,24 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 COMPOSE := docker compose
+# Scripts are given to bash: a checkout may have no execute bits, or lie on a file system that allows no execution.
+# Compose asks for a terminal when standard output is one. The engine refuses that if the input is a pipe or a file.
+NO_TTY = $$([ -t 0 ] || echo --no-TTY)
+
+# bash cannot read scripts with CRLF line ends. The build turns all other files' ends into LF.
+CRLF := $(shell grep -lr --include='*.sh' --include=install-packages $$'\r$$' deploy tests)
+ifneq ($(CRLF),)
+$(info make: found:    $(words $(CRLF)) script(s) with CRLF line ends, the first is $(firstword $(CRLF)))
+$(info make: expected: LF, which git writes here unless a checkout is older than .gitattributes)
+$(info make: mend:     grep -Ilr $$'\r$$' deploy tests | xargs sed -i 's/\r$$//')
+$(error nothing was done)
+endif
 
 ##@ Run
 
 .PHONY: up
 up: ## From a fresh clone to a running, healthy stack
-	@deploy/up.sh
+	@bash deploy/up.sh
 
 .PHONY: down
 down: ## Stop the stack; no data is lost
@@ -15,27 +27,27 @@ down: ## Stop the stack; no data is lost
 
 .PHONY: deploy
 deploy: ## Replace every web and WebSocket container by the present build; no client loses a message
-	@deploy/deploy.sh
+	@bash deploy/deploy.sh
 
 .PHONY: rollback
 rollback: ## Back to the build before, in the same way; refuses where the database has gone too far
-	@deploy/rollback.sh
+	@bash deploy/rollback.sh
 
 .PHONY: scale
 scale: ## Scale the WebSocket workers and remember it: make scale N=4
-	@deploy/scale.sh "$(N)"
+	@bash deploy/scale.sh "$(N)"
 
 .PHONY: backup
 backup: ## Database and room logs into one file under backups/, while the stack runs
-	@deploy/backup.sh
+	@bash deploy/backup.sh
 
 .PHONY: restore
 restore: ## Put a backup's data in the place of the present: make restore F=backups/… (YES=1 answers)
-	@deploy/restore.sh "$(F)"
+	@bash deploy/restore.sh "$(F)"
 
 .PHONY: upgrade
 upgrade: ## From an older version's running stack to this tree's: a backup, then up
-	@deploy/upgrade.sh
+	@bash deploy/upgrade.sh
 
 .PHONY: ps
 ps: ## The containers and their health
@@ -47,15 +59,15 @@ logs: ## Follow the logs, of one service: make logs S=daphne
 
 .PHONY: shell
 shell: ## A shell in a container of a service: make shell S=daphne
-	@$(COMPOSE) exec $(or $(S),web) sh
+	@$(COMPOSE) exec $(NO_TTY) $(or $(S),web) sh
 
 .PHONY: manage
 manage: ## Django's manage.py: make manage C="createsuperuser"
-	@$(COMPOSE) exec web python manage.py $(C)
+	@$(COMPOSE) exec $(NO_TTY) web python manage.py $(C)
 
 .PHONY: dev
 dev: ## Without Docker: one reloading process on http://localhost:8000/ (PORT=)
-	@deploy/dev.sh
+	@bash deploy/dev.sh
 
 .PHONY: watch
 watch: ## Work inside the running stack: containers follow the sources of this folder
@@ -63,70 +75,69 @@ watch: ## Work inside the running stack: containers follow the sources of this f
 
 .PHONY: migrations
 migrations: ## Write the migrations that changed models need
-	@$(COMPOSE) run --rm --no-deps --user "$$(id -u):$$(id -g)" --volume "$(CURDIR)/MyChannels:/srv/MyChannels" \
-		migrate python manage.py makemigrations mychannels
+	@bash deploy/migrations.sh
 
 ##@ Prove
 
 .PHONY: verify
 verify: ## Prove the running stack: a message crosses from one worker to another
-	@deploy/verify.sh
+	@bash deploy/verify.sh
 
 .PHONY: doctor
 doctor: ## What is wrong with this machine, .env or the running stack, and the line that mends it (JSON=1)
-	@deploy/doctor.sh $(if $(JSON),--json) $(ARGS)
+	@bash deploy/doctor.sh $(if $(JSON),--json) $(ARGS)
 
 .PHONY: test
 test: ## Every test, from a fresh clone too: make test T=tests/unit
-	@tests/run.sh $(T)
+	@bash tests/run.sh $(T)
 
 .PHONY: test-chaos
 test-chaos: ## Faults under load, and what clients lost by them: make test-chaos S=redis-restart
-	@tests/chaos.sh "$(S)"
+	@bash tests/chaos.sh "$(S)"
 
 .PHONY: soak
 soak: ## Churn, and whether anything grows by it: make soak MINUTES=30
-	@tests/soak.sh "$(MINUTES)"
+	@bash tests/soak.sh "$(MINUTES)"
 
 .PHONY: bench
 bench: ## Our room beside its peers: make bench QUICK=1, SCENARIO=1x100 SYSTEM=ours-daphne,nchan WAY= ROUNDS= SECONDS=
-	@WINDOW="$(SECONDS)" RESULT_COMMAND="make bench $(MAKEOVERRIDES)" tests/bench.sh
+	@WINDOW="$(SECONDS)" RESULT_COMMAND="make bench $(MAKEOVERRIDES)" bash tests/bench.sh
 
 .PHONY: flame
 flame: ## Where a worker's time goes, as a flame graph: make flame SCENARIO=1x100 SYSTEM=ours-daphne SECONDS= TO=
-	@WINDOW="$(SECONDS)" tests/bench.sh flame
+	@WINDOW="$(SECONDS)" bash tests/bench.sh flame
 
 .PHONY: micro
 micro: ## What each step of the hot path costs, in nanoseconds
-	@tests/image.sh pytest tests/micro --override-ini addopts= --quiet --benchmark-disable-gc \
+	@bash tests/image.sh pytest tests/micro --override-ini addopts= --quiet --benchmark-disable-gc \
 		--benchmark-time-unit=ns --benchmark-columns=median,min,iqr --benchmark-sort=fullname
 
 .PHONY: screenshots
 screenshots: ## Take the pictures of README and docs anew, from the browser tests
-	@SCREENSHOTS=docs/images tests/run.sh tests/browser
+	@SCREENSHOTS=docs/images bash tests/run.sh tests/browser
 
 .PHONY: check
 check: ## Format, lint, types, and the checks of compose, nginx, Dockerfiles and scripts
-	@tests/check.sh
+	@bash tests/check.sh
 
 .PHONY: audit
 audit: ## Look the locked packages up among known vulnerabilities
-	@tests/image.sh pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock --requirement tests/requirements.lock
+	@bash tests/image.sh pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock --requirement tests/requirements.lock
 
 ##@ Tidy
 
 .PHONY: format
 format: ## Format and mend what can be mended
-	@tests/image.sh ruff format .
-	@tests/image.sh ruff check --fix .
+	@bash tests/image.sh ruff format .
+	@bash tests/image.sh ruff check --fix .
 
 .PHONY: lock
 lock: ## Lock the newest permitted Python packages anew
-	@tests/lock.sh
+	@bash tests/lock.sh
 
 .PHONY: purge
 purge: ## Remove the stack with its data and secrets; asks first (YES=1 answers)
-	@deploy/purge.sh
+	@bash deploy/purge.sh
 
 .PHONY: help
 help: ## This list

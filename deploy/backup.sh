@@ -9,7 +9,7 @@ umask 077 # everybody's passwords, as hashes, and everything that was said
 
 fail() { printf 'backup: found:    %s\nbackup: expected: %s\nbackup: mend:     %s\n' "$@" >&2; exit 1; }
 
-project=$(deploy/dotenv.sh get COMPOSE_PROJECT_NAME channels)
+project=$(bash deploy/dotenv.sh get COMPOSE_PROJECT_NAME channels)
 file=${1:-backups/$project-$(date -u +%Y%m%dT%H%M%SZ).tar.gz}
 [ -n "$(docker volume ls --quiet --filter "label=com.docker.compose.project=$project")" ] ||
     fail "no data of project '$project'" "a stack that was up once" "make up"

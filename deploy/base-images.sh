@@ -35,12 +35,12 @@ for name in PYTHON_IMAGE NGINX_IMAGE REDIS_IMAGE; do
     default=$(default_of "$name")
     [ -n "$default" ] || fail "found:    no \${$name:-…} in compose.yaml" \
         "expected: the default image there" "mend:     git checkout compose.yaml"
-    image=$("$here/dotenv.sh" get "$name" "$default")
+    image=$(bash "$here/dotenv.sh" get "$name" "$default")
     wanted+=("$name $image $default")
     if ! present "$image" && [ "$image" != "$(stand_in_of "$name")" ]; then pulls+=("$image"); fi
 done
 unanswered=
-[ ${#pulls[@]} = 0 ] || unanswered=$("$here/base-images/pull.sh" "${pulls[@]}")
+[ ${#pulls[@]} = 0 ] || unanswered=$(bash "$here/base-images/pull.sh" "${pulls[@]}")
 
 for entry in "${wanted[@]}"; do
     read -r name image default <<<"$entry"
@@ -60,18 +60,18 @@ for entry in "${wanted[@]}"; do
 done
 [ -n "$print" ] || [ ${#choices[@]} = 0 ] || [ -f "$root/.env" ] ||
     fail "found:    no .env to write the choice of stand-ins to" \
-        "expected: the file that make up creates" "mend:     cp .env.example .env   or: deploy/base-images.sh --print"
+        "expected: the file that make up creates" "mend:     cp .env.example .env   or: bash deploy/base-images.sh --print"
 
 if [ ${#targets[@]} != 0 ]; then
     say "building stand-ins from Debian packages: ${targets[*]} (a minute or two, once)"
-    "$here/base-images/build.sh" "${targets[@]}"
+    bash "$here/base-images/build.sh" "${targets[@]}"
 fi
 for choice in ${choices[@]+"${choices[@]}"}; do
     read -r name stand_in image <<<"$choice"
     if [ -n "$print" ]; then
         say "using the stand-in $stand_in for $image"
     else
-        "$here/dotenv.sh" set "$name" "$stand_in"
+        bash "$here/dotenv.sh" set "$name" "$stand_in"
         say "the choice is written to .env as $name=$stand_in (take the line out to try $image again)"
     fi
 done

@@ -4,10 +4,10 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-COMPOSE_PROJECT_NAME=$(deploy/dotenv.sh get COMPOSE_PROJECT_NAME channels)
+COMPOSE_PROJECT_NAME=$(bash deploy/dotenv.sh get COMPOSE_PROJECT_NAME channels)
 export COMPOSE_PROJECT_NAME PUBLIC_URL=http://unchecked
 for name in PYTHON_IMAGE PIP_INDEX_URL PIP_EXTRA_INDEX_URL HTTP_PROXY HTTPS_PROXY NO_PROXY; do
-    value=$(deploy/dotenv.sh get "$name")
+    value=$(bash deploy/dotenv.sh get "$name")
     [ -z "$value" ] || export "$name=$value"
 done
 [ "${1:-}" = --built ] || docker compose --file compose.yaml --env-file /dev/null build --quiet web

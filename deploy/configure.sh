@@ -22,7 +22,7 @@ fi
 absent=$(lost | tr '\n' ' ')
 [ -n "$absent" ] || exit 0
 
-project=$(deploy/dotenv.sh get COMPOSE_PROJECT_NAME channels)
+project=$(bash deploy/dotenv.sh get COMPOSE_PROJECT_NAME channels)
 volumes=$(docker volume ls --quiet --filter "label=com.docker.compose.project=$project" | tr '\n' ' ')
 if [ -n "$volumes" ]; then
     cat >&2 <<TEXT
@@ -41,9 +41,9 @@ if [ ! -f .env ]; then
     cp .env.example .env
     # What the first call was given is remembered, so that the next one need not repeat it.
     for name in BIND_ADDRESS COMPOSE_PROJECT_NAME HTTP_PORT; do
-        [ -z "${!name:-}" ] || deploy/dotenv.sh set "$name" "${!name}"
+        [ -z "${!name:-}" ] || bash deploy/dotenv.sh set "$name" "${!name}"
     done
-    deploy/dotenv.sh set PUBLIC_URL "${PUBLIC_URL:-http://localhost:${HTTP_PORT:-8080}}"
+    bash deploy/dotenv.sh set PUBLIC_URL "${PUBLIC_URL:-http://localhost:${HTTP_PORT:-8080}}"
     echo "configure: wrote .env; .env.example explains it"
 fi
 

@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 begin deploy
 say "checking and building; what runs is not touched"
-deploy/prepare.sh deploy
+bash deploy/prepare.sh deploy
 roll
 if image_id "$project-web:previous" > /dev/null; then
     say "done: the build before can be had back by make rollback"

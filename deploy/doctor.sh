@@ -19,7 +19,7 @@ SEPARATOR=$'\037' # between the fields of deploy/doctor/'s findings
 case ${1:-} in
 '') json= ;;
 --json) json=yes ;;
-*) echo "usage: deploy/doctor.sh [--json]" >&2 && exit 2 ;;
+*) echo "usage: bash deploy/doctor.sh [--json]" >&2 && exit 2 ;;
 esac
 
 # ── What is found ──────────────────────────────────────────────────────────────────────────────
@@ -62,7 +62,7 @@ one_line() { grep -v '^time=".*level=warning' | tr '\n' ' ' | cut -c 1-300; }
 
 check_machine() { # as preflight says it, in its three parts
     local said found='' expected=''
-    if said=$(deploy/preflight.sh 2>&1); then
+    if said=$(bash deploy/preflight.sh 2>&1); then
         said=${said#*(}
         finding machine ok "${said%)}"
         return
@@ -118,7 +118,7 @@ not_built() { finding "$1" warning "not checked: no image $2" "one to check it w
 check_env() {
     local said line name
     if ! image "$project-web" > /dev/null; then not_built env "$project-web"; return; fi
-    if said=$(deploy/check-env.sh --built 2>&1 > /dev/null); then
+    if said=$(bash deploy/check-env.sh --built 2>&1 > /dev/null); then
         finding env ok "every name in .env is known, every value makes sense"
         return
     fi
@@ -161,8 +161,8 @@ check_nginx() {
 
 nginx_project() { # nginx_project COMPOSE-ARGUMENT…
     local separator
-    separator=$(deploy/dotenv.sh get COMPOSE_PATH_SEPARATOR :)
-    COMPOSE_FILE="$(deploy/dotenv.sh get COMPOSE_FILE compose.yaml)${separator}deploy/doctor/nginx-check.yaml" \
+    separator=$(bash deploy/dotenv.sh get COMPOSE_PATH_SEPARATOR :)
+    COMPOSE_FILE="$(bash deploy/dotenv.sh get COMPOSE_FILE compose.yaml)${separator}deploy/doctor/nginx-check.yaml" \
         COMPOSE_PATH_SEPARATOR="$separator" BUILT_NGINX="$project-nginx" \
         docker compose --progress quiet --project-name "$project-doctor" "$@"
 }
@@ -181,8 +181,8 @@ check_clone() {
 
 check_published() {
     local address port
-    address=$(deploy/dotenv.sh get BIND_ADDRESS 127.0.0.1)
-    port=$(deploy/dotenv.sh get HTTP_PORT 8080)
+    address=$(bash deploy/dotenv.sh get BIND_ADDRESS 127.0.0.1)
+    port=$(bash deploy/dotenv.sh get HTTP_PORT 8080)
     own_nginx_holds "$project" "$port" 2> /dev/null || return 0 # nginx does not run, or drifted: said elsewhere
     if answers "$address" "$port"; then
         finding port ok "$address:$port answers"
@@ -213,8 +213,8 @@ facts() { # what deploy/doctor/ cannot see from inside; deploy/doctor/facts.py r
     # shellcheck disable=SC2086  # one argument each
     docker inspect $containers
     echo "==== sockets"
-    if sockets=$(deploy/websockets.sh 2> /dev/null); then
-        echo "$sockets $(deploy/dotenv.sh get "${sockets^^}_REPLICAS" 2 | grep -E '^[0-9]+$')"
+    if sockets=$(bash deploy/websockets.sh 2> /dev/null); then
+        echo "$sockets $(bash deploy/dotenv.sh get "${sockets^^}_REPLICAS" 2 | grep -E '^[0-9]+$')"
     fi
     echo "==== hashes"
     docker compose config --hash '*' 2> /dev/null
@@ -270,7 +270,7 @@ if engine_version > /dev/null; then
     check_files
 else
     check_files
-    finding stack warning "images and running stack were not looked at: no engine answers" "an engine" "deploy/engine.sh"
+    finding stack warning "images and running stack were not looked at: no engine answers" "an engine" "bash deploy/engine.sh"
     finish
 fi
 if [ -f .env ]; then

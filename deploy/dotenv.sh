@@ -73,5 +73,5 @@ set_variable() {
 case $1:$# in
 get:2 | get:3) get "${@:2}" ;;
 set:3) set_variable "$2" "$3" ;;
-*) fail "usage: deploy/dotenv.sh get NAME [DEFAULT] | set NAME VALUE" ;;
+*) fail "usage: bash deploy/dotenv.sh get NAME [DEFAULT] | set NAME VALUE" ;;
 esac

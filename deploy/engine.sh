@@ -53,7 +53,7 @@ found="engine ${engine:-none}, Compose $(compose_version || echo none), buildx $
 os_like debian || os_like ubuntu || report "$found" "$missing" \
     "install Docker Engine or Docker Desktop with the plugins compose and buildx, start it, and try again"
 [ "$(id -u)" = 0 ] || report "$found, and no right to install anything (user $(id -un))" "$missing" \
-    "sudo $here/engine.sh && sudo usermod -aG docker $(id -un)   then log in anew"
+    "sudo bash $here/engine.sh && sudo usermod -aG docker $(id -un)   then log in anew"
 
 say "found:    $found"
 plan=
@@ -69,6 +69,6 @@ if [ -t 0 ]; then
     case $answer in [yY]*) ;; *) report "the answer '$answer'" "$missing" "make up   and answer y, or install them yourself" ;; esac
 fi
 
-[ -n "$engine" ] || "$here/engine/install.sh"
-plugins_fine || "$here/engine/plugins.sh"
+[ -n "$engine" ] || bash "$here/engine/install.sh"
+plugins_fine || bash "$here/engine/plugins.sh"
 say "ready:    engine $(engine_version), Compose $(compose_version), buildx $(buildx_version)"

@@ -25,8 +25,8 @@ check_versions() {
     local compose buildx
     compose=$(compose_version) || compose=none
     buildx=$(buildx_version) || buildx=none
-    at_least "$compose" "$MIN_COMPOSE" || problem "Compose $compose" "$MIN_COMPOSE or newer" "deploy/engine.sh"
-    at_least "$buildx" "$MIN_BUILDX" || problem "buildx $buildx" "$MIN_BUILDX or newer" "deploy/engine.sh"
+    at_least "$compose" "$MIN_COMPOSE" || problem "Compose $compose" "$MIN_COMPOSE or newer" "bash deploy/engine.sh"
+    at_least "$buildx" "$MIN_BUILDX" || problem "buildx $buildx" "$MIN_BUILDX or newer" "bash deploy/engine.sh"
 }
 
 # What counts is what the engine has: Docker Desktop's is a virtual machine with less.
@@ -45,8 +45,8 @@ check_disk() { # check_disk FOLDER, when it is on this machine and we may look
 
 check_port() {
     local address port project holder
-    address=$("$here/dotenv.sh" get BIND_ADDRESS 127.0.0.1)
-    port=$("$here/dotenv.sh" get HTTP_PORT 8080)
+    address=$(bash "$here/dotenv.sh" get BIND_ADDRESS 127.0.0.1)
+    port=$(bash "$here/dotenv.sh" get HTTP_PORT 8080)
     if ! [[ $port =~ ^[0-9]{1,5}$ ]] || [ "$port" -lt 1 ] || [ "$port" -gt 65535 ]; then
         problem "HTTP_PORT=$port" "a port number, 1 to 65535" "HTTP_PORT=8080   in .env"
         return
@@ -59,7 +59,7 @@ check_port() {
 }
 
 if ! engine=$(engine_version); then
-    problem "no answer from a Docker engine" "docker info shows a server" "deploy/engine.sh"
+    problem "no answer from a Docker engine" "docker info shows a server" "bash deploy/engine.sh"
     exit 1
 fi
 check_versions

@@ -10,8 +10,8 @@ command=${1:-up}
 # shellcheck source=deploy/lib/images.sh
 . deploy/lib/images.sh
 
-deploy/engine.sh
-project=$(deploy/dotenv.sh get COMPOSE_PROJECT_NAME channels)
+bash deploy/engine.sh
+project=$(bash deploy/dotenv.sh get COMPOSE_PROJECT_NAME channels)
 named=$(for name in web nginx redis; do ! id=$(image_id "$project-$name") || echo "$id $project-$name"; done)
 put_back() { # else the next `docker compose up` would start what has failed here
     local status=$? id name
@@ -19,11 +19,11 @@ put_back() { # else the next `docker compose up` would start what has failed her
 }
 trap put_back EXIT
 trap 'exit 130' INT TERM HUP PIPE
-deploy/configure.sh
-deploy/build-settings.sh
-deploy/preflight.sh
-deploy/base-images.sh
-deploy/check-env.sh
+bash deploy/configure.sh
+bash deploy/build-settings.sh
+bash deploy/preflight.sh
+bash deploy/base-images.sh
+bash deploy/check-env.sh
 docker compose build --quiet
 # With this .env, in containers of their own: what cannot start replaces nothing that runs.
 try() { # try EXPECTED RUN-ARGUMENT…

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-COMPOSE_PROJECT_NAME=$(deploy/dotenv.sh get COMPOSE_PROJECT_NAME channels)
+COMPOSE_PROJECT_NAME=$(bash deploy/dotenv.sh get COMPOSE_PROJECT_NAME channels)
 if [ "${YES:-}" != 1 ]; then
     echo "purge: removes all data of project '$COMPOSE_PROJECT_NAME' (database, Redis) and secrets/; nothing brings it back."
     [ -t 0 ] || { echo "purge: expected an answer, and there is no terminal; say it with: make purge YES=1" >&2; exit 1; }

@@ -21,12 +21,12 @@ file=${1:-}
 output=$(gzip -t "$file" 2>&1) || fail "no backup, or a damaged one (${output//$'\n'/ })" "a file that make backup wrote" "another one: ls -t backups/"
 
 lock restore
-project=$(deploy/dotenv.sh get COMPOSE_PROJECT_NAME channels)
+project=$(bash deploy/dotenv.sh get COMPOSE_PROJECT_NAME channels)
 volumes=$(docker volume ls --quiet --filter "label=com.docker.compose.project=$project" 2> /dev/null) || volumes=
 before=$(served_image "$project" 2> /dev/null) || before= # no engine yet
 
 # No impact yet.
-deploy/prepare.sh restore
+bash deploy/prepare.sh restore
 tool() { # tool COMMAND: the file's way into the container, which has no right to read it
     docker compose --progress quiet run --rm --no-deps -T migrate \
         flock --timeout 60 data/migrate.lock python -m deploy.backup "$1" < "$file"
@@ -72,7 +72,7 @@ fi
 docker compose --progress quiet up --detach --wait --no-deps --no-recreate redis
 if [ -n "$volumes" ] && [ "${KEEP:-1}" != 0 ]; then
     copy=backups/$project-$(date -u +%Y%m%dT%H%M%SZ)-before-restore.tar.gz
-    deploy/backup.sh "$copy" || {
+    bash deploy/backup.sh "$copy" || {
         copy=
         echo "restore: the present data could not be kept; to go on without: make restore F=$file KEEP=0" >&2
         exit 1
@@ -89,4 +89,4 @@ docker compose --progress quiet up --detach --wait || {
     exit 1
 }
 rm -f .state/replacing # as many as .env says, whatever a deployment that was broken off has left
-echo "restore: done; every room has begun a new epoch. $back $(deploy/dotenv.sh get PUBLIC_URL)/ is open."
+echo "restore: done; every room has begun a new epoch. $back $(bash deploy/dotenv.sh get PUBLIC_URL)/ is open."

@@ -17,8 +17,8 @@ number=${1:-}
     exit 1
 }
 lock scale
-service=$(deploy/websockets.sh)
-deploy/dotenv.sh set "${service^^}_REPLICAS" "$number"
+service=$(bash deploy/websockets.sh)
+bash deploy/dotenv.sh set "${service^^}_REPLICAS" "$number"
 docker compose up --detach --wait --no-deps --no-recreate "$service"
 # A deployment that was broken off wrote down how many of each there should be: the others are still too many.
 [ ! -s .state/replacing ] || { read -r web _ rest < .state/replacing && echo "$web $number $rest" > .state/replacing; }

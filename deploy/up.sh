@@ -12,13 +12,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . deploy/lib/port.sh
 
 lock up
-deploy/engine.sh # before anything asks one
+bash deploy/engine.sh # before anything asks one
 project=$(project_name .)
 before=$(served_image "$project")
 
 # No impact on a running stack yet.
-deploy/prepare.sh
-[ -z "${1:-}" ] || deploy/backup.sh "$1"
+bash deploy/prepare.sh
+[ -z "${1:-}" ] || bash deploy/backup.sh "$1"
 
 # Impact.
 remember "$project" "$before" # first: if what comes is no good, it is wanted
@@ -30,4 +30,4 @@ docker compose up --detach --wait --remove-orphans || {
 # If that has replaced nginx, it has loaded the present configuration.
 docker compose exec -T nginx nginx-reload.sh > /dev/null
 rm -f .state/replacing # as many as .env says, whatever a deployment that was broken off has left
-echo "up: $(deploy/dotenv.sh get PUBLIC_URL)/ is open."
+echo "up: $(bash deploy/dotenv.sh get PUBLIC_URL)/ is open."

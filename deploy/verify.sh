@@ -8,7 +8,7 @@ DEADLINE=10 # seconds for nginx's log to name every socket
 
 fail() { printf 'verify: found:    %s\nverify: expected: %s\nverify: mend:     %s\n' "$@" >&2; exit 1; }
 
-containers=$(docker compose ps --quiet "$(deploy/websockets.sh)")
+containers=$(docker compose ps --quiet "$(bash deploy/websockets.sh)")
 [ -n "$containers" ] || fail "no running worker" "a running stack" "make up"
 # shellcheck disable=SC2086  # one argument each
 workers=$(docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}}:8000 {{$.Name}}
@@ -16,7 +16,7 @@ workers=$(docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddre
 count=$(wc -l <<< "$containers")
 [ "$count" -ge 2 ] || fail "one worker" "two or more, between which a message can cross" "make scale N=2"
 
-host=$(deploy/dotenv.sh get PUBLIC_URL)
+host=$(bash deploy/dotenv.sh get PUBLIC_URL)
 # Each worker gets its share: nginx chooses the one with the fewest sockets.
 ids=$(docker compose exec -T web python deploy/verify.py "${host#*://}" $((count * 2)))
 

@@ -12,15 +12,15 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
 
-deploy/engine.sh
-deploy/build-settings.sh
+bash deploy/engine.sh
+bash deploy/build-settings.sh
 install --directory --mode 0700 .state/bench
 for name in secret_key redis_password; do
     [ -s ".state/bench/$name" ] || head -c 48 /dev/urandom | base64 | tr -d '\n=+/' > ".state/bench/$name"
     chmod 0444 ".state/bench/$name"
 done
 
-images=$(deploy/base-images.sh --print)
+images=$(bash deploy/base-images.sh --print)
 while read -r line; do export "${line?}"; done <<< "$images"
 # One name for each clone, so that two can measure, if not at the same time.
 COMPOSE_PROJECT_NAME=channels-bench-$(sha256sum <<< "$root" | cut -c 1-8)
@@ -53,7 +53,7 @@ given=()
 absent() { given+=("ABSENT_$1=$2"); } # absent SERVICE REASON
 
 say "builds what is not built yet"
-tests/image.sh true
+bash tests/image.sh true
 build redis web nginx
 if [ "${1:-}" != flame ]; then
     build socketio nchan
@@ -76,5 +76,5 @@ for name in COMPOSE_PROJECT_NAME TESTS_IMAGE QUICK SCENARIO SYSTEM WAY ROUNDS WI
     [ -z "${!name:-}" ] || given+=("$name=${!name}")
 done
 commit=$(git describe --always --dirty 2>/dev/null) || commit=unknown
-tests/image.sh env "${given[@]}" \
+bash tests/image.sh env "${given[@]}" \
     RESULT_COMMIT="$commit" RESULT_COMMAND="${RESULT_COMMAND:-tests/bench.sh}" python -m "tests.bench${1:+.$1}"

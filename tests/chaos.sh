@@ -13,8 +13,8 @@ if [ -n "${1:-}" ]; then
         find tests/chaos -name 'test_*.py' | sed 's|.*/test_||; s|\.py$||; s|_|-|g; s|^|  |' | sort >&2
         exit 1
     }
-    exec tests/image.sh env "${sizes[@]}" pytest -v "$file"
+    exec bash tests/image.sh env "${sizes[@]}" pytest -v "$file"
 fi
 commit=$(git describe --always --dirty 2>/dev/null) || commit=unknown
-exec tests/image.sh env "${sizes[@]}" RESULT_COMMIT="$commit" CHAOS_RESULT="docs/results/$(date +%F)-chaos${WEBSOCKETS:+-$WEBSOCKETS}.md" \
+exec bash tests/image.sh env "${sizes[@]}" RESULT_COMMIT="$commit" CHAOS_RESULT="docs/results/$(date +%F)-chaos${WEBSOCKETS:+-$WEBSOCKETS}.md" \
     RESULT_COMMAND="${WEBSOCKETS:+WEBSOCKETS=$WEBSOCKETS }${sizes[*]:+${sizes[*]} }make test-chaos" pytest -v tests/chaos

@@ -4,9 +4,9 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
 if [ "${1:-}" != --inside ]; then
-    tests/image.sh tests/check.sh --inside
+    bash tests/image.sh bash tests/check.sh --inside
     inside=$?
-    tests/nginx-config.sh
+    bash tests/nginx-config.sh
     exit $((inside + $?))
 fi
 

@@ -10,10 +10,10 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
 
-deploy/engine.sh
-deploy/build-settings.sh
+bash deploy/engine.sh
+bash deploy/build-settings.sh
 image=${TESTS_IMAGE:-channels-tests}
-images=$(deploy/base-images.sh --print)
+images=$(bash deploy/base-images.sh --print)
 python_image=$(sed -n 's/^PYTHON_IMAGE=//p' <<< "$images")
 docker buildx build --quiet --load --file tests/Dockerfile --tag "$image" \
     --build-arg PYTHON_IMAGE="$python_image" --build-arg PIP_INDEX_URL --build-arg PIP_EXTRA_INDEX_URL \

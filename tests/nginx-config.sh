@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-images=$(deploy/base-images.sh --print)
+images=$(bash deploy/base-images.sh --print)
 while read -r line; do export "${line?}"; done <<< "$images"
 export COMPOSE_PROJECT_NAME=channels-check
 compose=(docker compose --file compose.yaml --env-file .env.example)
@@ -19,7 +19,7 @@ else
     exit 1
 fi
 
-if output=$(tests/image.sh gixy .state/nginx.conf 2>&1); then
+if output=$(bash tests/image.sh gixy .state/nginx.conf 2>&1); then
     echo "check: ok      gixy"
 else
     printf 'check: FAILED  gixy\n%s\n' "$output"

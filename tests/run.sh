@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-[ $# -eq 0 ] || exec tests/image.sh pytest "$@"
+[ $# -eq 0 ] || exec bash tests/image.sh pytest "$@"
 
 # All are two runs side by side, because most of their time is waiting. Each has stacks of its own.
 shipped=(
@@ -15,11 +15,11 @@ shipped=(
 )
 rest=(tests/unit tests/javascript tests/micro tests/integration) # quickest first
 
-tests/image.sh true # which both would build
+bash tests/image.sh true # which both would build
 said=.state/tests.log
-tests/image.sh pytest -p no:cacheprovider "${rest[@]}" < /dev/null > "$said" 2>&1 &
+bash tests/image.sh pytest -p no:cacheprovider "${rest[@]}" < /dev/null > "$said" 2>&1 &
 beside=$!
-tests/image.sh pytest "${shipped[@]}" < /dev/null & # no terminal: Ctrl-C is for both, and reaches them from there
+bash tests/image.sh pytest "${shipped[@]}" < /dev/null & # no terminal: Ctrl-C is for both, and reaches them from there
 shown=$!
 trap : INT
 trap 'kill "$beside" "$shown" 2>/dev/null || true' TERM

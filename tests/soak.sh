@@ -13,5 +13,5 @@ chosen=()
 for name in CHANNEL_LAYER WEBSOCKETS; do
     [ -z "${!name:-}" ] || chosen+=("$name=${!name}")
 done
-exec tests/image.sh env "${chosen[@]}" RESULT_COMMIT="$commit" RESULT_COMMAND="${chosen[*]:+${chosen[*]} }make soak MINUTES=$minutes" \
+exec bash tests/image.sh env "${chosen[@]}" RESULT_COMMIT="$commit" RESULT_COMMAND="${chosen[*]:+${chosen[*]} }make soak MINUTES=$minutes" \
     python -m tests.soak "$minutes" "docs/results/$(date +%F)-soak${WEBSOCKETS:+-$WEBSOCKETS}.md"

@@ -17,7 +17,7 @@ fail() { say "$@" && exit 1; }
 apt() { DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" >/dev/null; } # its errors still show
 
 [ "$(id -u)" = 0 ] || fail "found:    stand-ins to build, and the user $(id -un)" \
-    "expected: root, which debootstrap needs" "mend:     sudo $here/build.sh $*   then: make up"
+    "expected: root, which debootstrap needs" "mend:     sudo bash $here/build.sh $*   then: make up"
 command -v apt-get >/dev/null || fail "found:    stand-ins to build, and no apt-get on this system" \
     "expected: Debian or Ubuntu, or images that can be pulled" \
     "mend:     PYTHON_IMAGE=, NGINX_IMAGE= and REDIS_IMAGE= in .env, at a registry that answers"
@@ -57,8 +57,8 @@ build() { # build python|nginx|redis
     nginx) suite=forky tag=standin/nginx:1.30 ;;
     redis) suite=forky tag=standin/redis:8.0 ;;
     esac
-    "$here/rootfs.sh" "$suite" "standin/rootfs:$suite" 
-    "$here/settings.sh" "$suite" "$scratch/$target/etc"
+    bash "$here/rootfs.sh" "$suite" "standin/rootfs:$suite"
+    bash "$here/settings.sh" "$suite" "$scratch/$target/etc"
     cp "$here/install-packages" "$scratch/$target/"
     if ! docker buildx build "${options[@]}" --build-arg "ROOTFS=standin/rootfs:$suite" --target "$target" \
         --tag "$tag" --file "$here/Dockerfile" "$scratch/$target" >"$log" 2>&1; then

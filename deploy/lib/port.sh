@@ -6,7 +6,7 @@ project_name() { # project_name ROOT
     local root name
     root=$(cd "$1" && pwd)
     name=$(sed -n 's/^name:[[:space:]]*["'\'']\{0,1\}\([A-Za-z0-9_-]*\).*/\1/p' "$root/compose.yaml" 2>/dev/null | head -n 1) || true
-    name=$("$root/deploy/dotenv.sh" get COMPOSE_PROJECT_NAME "${name:-$(basename "$root")}")
+    name=$(bash "$root/deploy/dotenv.sh" get COMPOSE_PROJECT_NAME "${name:-$(basename "$root")}")
     tr '[:upper:]' '[:lower:]' <<<"$name" | tr -cd 'a-z0-9_\n-' | sed 's/^[_-]*//'
 }
 

@@ -42,9 +42,9 @@ networks_of() { docker inspect --format '{{range $name, $_ := .NetworkSettings.N
 begin() { # begin COMMAND
     command=$1
     lock "$command"
-    deploy/engine.sh
+    bash deploy/engine.sh
     project=$(project_name .)
-    sockets=$(deploy/websockets.sh 2> /dev/null) || true # .env is at fault, which prepare.sh says better
+    sockets=$(bash deploy/websockets.sh 2> /dev/null) || true # .env is at fault, which prepare.sh says better
     named=$(running_image "$project")
     before=$(served_image "$project")
     before_redis=$(image_id "$project-redis") || true
@@ -122,7 +122,7 @@ roll() {
     old_sockets=$(of "$sockets" --all)
     nginx=$(of nginx --filter status=running)
     web=$(count web 1)
-    number=$(count "$sockets" "$(deploy/dotenv.sh get "${sockets^^}_REPLICAS" 2)")
+    number=$(count "$sockets" "$(bash deploy/dotenv.sh get "${sockets^^}_REPLICAS" 2)")
     # A run that was broken off has left more than there should be.
     [ ! -s "$REPLACING" ] || read -r web number _ < "$REPLACING"
     check_memory

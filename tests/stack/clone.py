@@ -99,6 +99,8 @@ class Clone:
 
     def run(self, *command: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
         """Runs without a terminal; `check` fails the test with the command's output."""
+        if command[0].endswith(".sh"):
+            command = ("bash", *command)  # as the Makefile does: the folder may hold no execute bits
         done = subprocess.run(
             command,
             cwd=self.path,

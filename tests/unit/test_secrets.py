@@ -31,7 +31,7 @@ def clone(tmp_path: Path, environment: dict[str, str]) -> Path:
 
 def configure(clone: Path) -> None:
     path = f"{clone / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    subprocess.run(["deploy/configure.sh"], cwd=clone, env={"PATH": path}, capture_output=True, check=True)
+    subprocess.run(["bash", "deploy/configure.sh"], cwd=clone, env={"PATH": path}, capture_output=True, check=True)
 
 
 def test_every_secret_of_compose_is_generated_and_no_other(clone: Path) -> None:

@@ -119,6 +119,6 @@ def test_the_report_has_what_grew_in_bold_and_a_plot(tmp_path: Path):
 
 @pytest.mark.parametrize("minutes", ["0", "0.0", "-1", "half an hour", "1m"])
 def test_minutes_that_are_none_are_refused(minutes: str):
-    done = subprocess.run([ROOT / "tests" / "soak.sh", minutes], capture_output=True, text=True, check=False)
+    done = subprocess.run(["bash", ROOT / "tests" / "soak.sh", minutes], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert f"received '{minutes}'" in done.stderr
