@@ -16,6 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary
 
+from channels.consumer import get_handler_name
 from channels.layers import get_channel_layer
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -107,11 +108,12 @@ class Hub:
         self._probe = 0
         self._probe_came = asyncio.Event()
         self._restarts = 0
+        # By the names that Channels' rule makes of types: `chat.message` and `chat_message` are one event.
         self._handlers: dict[str, Callable[[dict[str, Any]], None]] = {
             "chat_message": self._hear,
-            "hub.presence": self.presence.heard,
-            "hub.typing": self._hear_typing,
-            "hub.probe": self._hear_probe,
+            "hub_presence": self.presence.heard,
+            "hub_typing": self._hear_typing,
+            "hub_probe": self._hear_probe,
         }
         self._tasks = [
             asyncio.get_running_loop().create_task(work)
@@ -288,12 +290,18 @@ class Hub:
 
     def _handle(self, event: dict[str, Any]) -> None:
         try:
-            if handler := self._handlers.get(event.get("type", "")):
+            if handler := self._handler(event):
                 handler(event)
             else:
                 metrics.UNKNOWN_EVENTS.inc()
         except Exception:
             logger.exception("an event could not be handled: %.200r", event)
+
+    def _handler(self, event: dict[str, Any]) -> Callable[[dict[str, Any]], None] | None:
+        try:
+            return self._handlers.get(get_handler_name(event))
+        except (ValueError, AttributeError):  # no type, one that begins with an underscore, or one that is not text
+            return None
 
     def _hear(self, event: dict[str, Any]) -> None:
         room = self.rooms.get(event[GROUP_KEY].removeprefix(room_group("")))
@@ -304,8 +312,10 @@ class Hub:
         elif message := Message.from_event(event):
             room.heard_at = asyncio.get_running_loop().time()
             room.hear(event["epoch"], message)
-        else:
+        elif "message" in event:
             room.notice(str(event["message"]), joined="joined" in event)
+        else:
+            metrics.UNKNOWN_EVENTS.inc()
 
     def _hear_typing(self, event: dict[str, Any]) -> None:
         if event["process"] != self.process and (room := self.rooms.get(event["room"])):
