@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 OPEN_SECONDS = 10.0  # until the room must have been read
+# The same where the handshake waits for it, for which Daphne grants 5 s.
+HANDSHAKE_SECONDS = 4.0
 RETRY_SECONDS = 0.5
 REPLAYED_AT_ONCE = 100  # messages in one frame
 # A client library's default bound on what it receives is 1 MiB; the newest page must fit well.
@@ -99,19 +101,25 @@ class RoomConsumer(AsyncWebsocketConsumer):
         v1 = SUBPROTOCOL in self.scope["subprotocols"]
         self.format = (formats.CHAT_V1 if v1 else formats.DOCUMENTED)[type(self.writer)]
         self.v1 = v1
-        await self.accept(SUBPROTOCOL if v1 else None)
         try:
             asked = messages.parse_query(self.scope["query_string"])
         except Malformed as fault:
+            await self.accept(SUBPROTOCOL if v1 else None)
             await self.close(MALFORMED, str(fault))
             return
         self.introduce(asked)
         self.rate = Rate(settings.MESSAGE_RATE)
-        self.typed_at = 0.0
+        self.typed_at = float("-inf")
         self.hub = Hub.current()
         try:
-            await self.join(asked)
+            if v1:
+                await self.accept(SUBPROTOCOL)
+                await self.join(asked)
+            else:
+                await self.join_and_accept()
         except Unavailable:
+            if not v1:
+                await self.accept()  # browsers learn the code of an open socket, and nothing of a refused handshake
             await self.close(UNREADABLE, "the room cannot be read now")
 
     def introduce(self, asked: Connect) -> None:
@@ -126,22 +134,50 @@ class RoomConsumer(AsyncWebsocketConsumer):
         self.key = hashlib.blake2b(self.identity.encode(), digest_size=9).hexdigest()
 
     async def join(self, asked: Connect) -> None:
-        name = self.scope["url_route"]["kwargs"]["room_name"]
+        """For chat.v1, whose welcome says from where on the client is a member."""
         deadline = asyncio.get_running_loop().time() + OPEN_SECONDS
-        room = self.room = await self.until_readable(partial(self.hub.enter, name), deadline)
+        room = await self.enter(deadline)
         recovered = None
-        if asked.since and self.v1:
+        if asked.since:
             recovered = await self.until_readable(partial(room.reaches, *asked.since), deadline)
         # From here to `add` or to the first replayed message nothing is awaited: the offset told is exact.
-        self.hub.presence.enter(room.name, self.key, self.name)
-        self.entered = True
-        metrics.MEMBERS.inc()
+        self.appear(room)
         self.welcome(recovered)
         if recovered and asked.since:
             await self.replay(asked.since[1])
         room.add(self)
         self.writer.read_together()
-        if not recovered and self.hub.presence.count(room.name) <= settings.PRESENCE_LIMIT:
+        if not recovered:
+            self.announce(room)
+
+    async def join_and_accept(self) -> None:
+        """For the documented format, in this order, as in the documented consumers: nothing but the accept tells the
+        client that it is a member."""
+        room = await self.enter(asyncio.get_running_loop().time() + HANDSHAKE_SECONDS)
+        self.appear(room)
+        heard: list[Any] = []  # no socket takes anything before the accept
+        self.write = heard.append
+        room.add(self)
+        await self.accept()
+        self.write = self.writer.write
+        room.add(self)  # with this `write` in place of the other
+        for payload in heard:
+            self.write(payload)
+        self.writer.read_together()
+        self.announce(room)
+
+    async def enter(self, deadline: float) -> Room:
+        name = self.scope["url_route"]["kwargs"]["room_name"]
+        room = self.room = await self.until_readable(partial(self.hub.enter, name), deadline)
+        return room
+
+    def appear(self, room: Room) -> None:
+        self.hub.presence.enter(room.name, self.key, self.name)
+        self.entered = True
+        metrics.MEMBERS.inc()
+
+    def announce(self, room: Room) -> None:
+        if self.hub.presence.count(room.name) <= settings.PRESENCE_LIMIT:
             event = messages.event(messages.joined(self.name)) | {"joined": self.name}
             self.hub.announce_sentence(room, event)
 

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from MyChannels.consumers import RoomConsumer
-from MyChannels.consumers.room import OPEN_SECONDS, REPLAYED_AT_ONCE
+from MyChannels.consumers.room import HANDSHAKE_SECONDS, OPEN_SECONDS, REPLAYED_AT_ONCE, UNREADABLE
+from MyChannels.hub import Hub
 from MyChannels.log import Unavailable
 from MyChannels.messages import Connect, Message
+from MyChannels.writer import SendWriter
 from tests.unit.virtual_time import in_virtual_time, now, passes
 
 
@@ -63,6 +65,32 @@ async def test_one_deadline_holds_for_all_that_a_welcome_waits_for() -> None:
     with pytest.raises(Unavailable):
         await consumer_in(Lobby(), opening=OPEN_SECONDS - 0.6).join(Connect(since=("epoch", 1)))
     assert OPEN_SECONDS - 0.6 < now() - begun <= OPEN_SECONDS
+
+
+DAPHNE_SECONDS = 5.0  # Daphne's default for a handshake
+
+
+@in_virtual_time
+async def test_without_chat_v1_an_unreadable_room_is_told_by_a_close_before_the_server_gives_up() -> None:
+    async def enter(name: str) -> Lobby:
+        await passes(1.2)
+        raise Unavailable("the log is away")
+
+    sent: list[dict[str, Any]] = []
+
+    async def send(event: dict[str, Any]) -> None:
+        sent.append(event)
+
+    consumer: Any = RoomConsumer()
+    consumer.scope = {"url_route": {"kwargs": {"room_name": "lobby"}}, "subprotocols": [], "query_string": b""}
+    consumer.writer, consumer.base_send = SendWriter(send), send
+    begun = now()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Hub, "current", lambda: SimpleNamespace(enter=enter))
+        await consumer.connect()
+    assert [event["type"] for event in sent] == ["websocket.accept", "websocket.close"]
+    assert sent[1]["code"] == UNREADABLE
+    assert now() - begun <= HANDSHAKE_SECONDS < DAPHNE_SECONDS
 
 
 @in_virtual_time
