@@ -15,6 +15,8 @@ Stock forgets a channel when a `receive` on it is cancelled, and so keeps it for
 subscription, when a message had just arrived: in a busy room, one leaving member in four. Here
 a channel lives as long as the task that made it, which for a consumer is its own.
 
+Stock takes any name of a group or a channel; here the names that the other layers refuse are refused (names.py).
+
 Every layer here adds a group's name to its events, since a channel that is in several groups, like
 a hub's, could not tell them apart.
 """
@@ -37,6 +39,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
+from app.names import StrictNames
 from MyChannels.connection import GuardedConnection
 
 if TYPE_CHECKING:
@@ -227,6 +230,7 @@ class Delivery:
 class LoopLayer(RedisPubSubLoopLayer):
     def __init__(self, hosts: list[Any], **options: Any) -> None:
         super().__init__(hosts, **options)
+        self._names = StrictNames()
         self.resubscribed = asyncio.Event()
         self._shards = [Shard(host, self) for host in decode_hosts(hosts)]
         self._forgetting: set[asyncio.Task[None]] = set()  # the loop holds its tasks weakly
@@ -238,7 +242,27 @@ class LoopLayer(RedisPubSubLoopLayer):
             self._forget(channel)
             raise
 
+    async def send(self, channel: str, message: dict[str, Any]) -> None:
+        self._names.require_valid_channel_name(channel)
+        await super().send(channel, message)
+
+    async def receive(self, channel: str) -> dict[str, Any]:
+        self._names.require_valid_channel_name(channel)
+        message: dict[str, Any] = await super().receive(channel)
+        return message
+
+    async def group_add(self, group: str, channel: str) -> None:
+        self._names.require_valid_group_name(group)
+        self._names.require_valid_channel_name(channel)
+        await super().group_add(group, channel)
+
+    async def group_discard(self, group: str, channel: str) -> None:
+        self._names.require_valid_group_name(group)
+        self._names.require_valid_channel_name(channel)
+        await super().group_discard(group, channel)
+
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        self._names.require_valid_group_name(group)
         await super().group_send(group, {**message, GROUP_KEY: group})
 
     async def resubscribe(self) -> None:
@@ -293,7 +317,7 @@ class ConfirmedPubSubChannelLayer(RedisPubSubChannelLayer):
         return channel, self.serialize({**message, GROUP_KEY: group})
 
 
-class NamingMemoryChannelLayer(InMemoryChannelLayer):
+class NamingMemoryChannelLayer(StrictNames, InMemoryChannelLayer):
     names_groups = True
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:

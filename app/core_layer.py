@@ -29,6 +29,7 @@ from channels_redis.core import BoundedQueue, RedisChannelLayer
 from redis.exceptions import RedisError
 
 from app.channel_layer import GROUP_KEY
+from app.names import StrictNames
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class Buffers(defaultdict[str, Any]):
             del self.ended[old]
 
 
-class CoreChannelLayer(RedisChannelLayer):
+class CoreChannelLayer(StrictNames, RedisChannelLayer):
     names_groups = True
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -83,6 +84,9 @@ class CoreChannelLayer(RedisChannelLayer):
 
     async def group_add(self, group: str, channel: str) -> None:
         """Listed first, so that nothing is unlisted whenever the process dies."""
+        # First of all: heartbeat.lua could not read a list with a blank in a name.
+        self.require_valid_group_name(group)
+        self.require_valid_channel_name(channel)
         await self._live()
         if owner := owner_of(channel):
             await self._shard_of(group).zadd(self._list_of(owner), {f"{group} {channel}": 0})
@@ -100,6 +104,7 @@ class CoreChannelLayer(RedisChannelLayer):
         return channel
 
     async def receive(self, channel: str) -> dict[str, Any]:
+        self.require_valid_channel_name(channel)
         await self._live()
         self.receive_buffer.ended.pop(channel, None)
         message: dict[str, Any] = await super().receive(channel)

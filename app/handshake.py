@@ -38,13 +38,18 @@ def _requested(scope: dict[str, Any]) -> str:
 
 
 async def not_found(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Answers a handshake for which there is no route with HTTP 404.
+    """Answers a handshake for which there is no route with HTTP 404."""
+    await receive()
+    await deny(scope, send, 404)
+
+
+async def deny(scope: dict[str, Any], send: Any, status: int) -> None:
+    """Answers a handshake with an empty response.
 
     https://asgi.readthedocs.io/en/latest/extensions.html#websocket-denial-response
     """
-    await receive()
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close"})  # the server offers no better than 403
         return
-    await send({"type": "websocket.http.response.start", "status": 404, "headers": []})
+    await send({"type": "websocket.http.response.start", "status": status, "headers": []})
     await send({"type": "websocket.http.response.body", "body": b""})

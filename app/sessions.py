@@ -10,6 +10,8 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.http import parse_cookie
 
+from app.names import UnusableName, refuse
+
 
 class Sessions:
     """ASGI middleware for WebSockets: `cookies`, `session` and `user`, as channels.auth.AuthMiddlewareStack has them.
@@ -29,4 +31,7 @@ class Sessions:
         session = self.session_store(cookies.get(settings.SESSION_COOKIE_NAME))
         scope = {**scope, "cookies": cookies, "session": session}
         scope["user"] = AnonymousUser() if session.session_key is None else await get_user(scope)
-        return await self.application(scope, receive, send)
+        try:
+            return await self.application(scope, receive, send)
+        except UnusableName as fault:  # here, and not in a middleware of its own, whose frame each socket would hold
+            return await refuse(fault, scope, send)

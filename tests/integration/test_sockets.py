@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from app.names import UnusableName, refuse
 from tests.integration.socket_server import (  # noqa: F401 - fixtures among them
     BINARY,
     CLOSE,
@@ -119,7 +120,20 @@ async def fail_when_open(scope: Any, receive: Any, send: Any) -> None:
     raise RuntimeError("on an open socket")
 
 
+def misnaming(open_before: bool) -> Callable[..., Any]:
+    """What becomes of an application that asks a channel layer for a group whose name none takes."""
+
+    async def misname(scope: Any, receive: Any, send: Any) -> None:
+        if open_before:
+            await send({"type": "websocket.accept"})
+        await refuse(UnusableName("no layer takes this"), scope, send)
+
+    return misname
+
+
 ROUTES: dict[str, Callable[..., Any]] = {
+    "/unusable-name": misnaming(open_before=False),
+    "/unusable-name-when-open": misnaming(open_before=True),
     "/echo": echo,
     "/scope": show_scope,
     "/large": large,
@@ -436,3 +450,21 @@ def masked(payload: bytes, mask: bytes) -> bytes:
     whole = frame(TEXT, bytes(byte ^ mask[n % 4] for n, byte in enumerate(payload)))
     begin = len(whole) - len(payload) - 4
     return whole[:begin] + mask + whole[begin + 4 :]
+
+
+# --- Names that no channel layer takes --------------------------------------------------------------------------------
+
+
+def test_a_handshake_that_leads_to_an_unusable_name_is_answered_with_404(server: Server) -> None:
+    with pytest.raises(InvalidStatus) as refusal:
+        server.connect("/unusable-name")
+    assert refusal.value.response.status_code == 404
+    assert server.wait_for("log")["level"] == "WARNING"
+
+
+def test_an_unusable_name_closes_an_open_socket_as_a_fault_of_its_application_does(server: Server) -> None:
+    with server.connect("/unusable-name-when-open") as client, pytest.raises(ConnectionClosed) as ending:
+        client.recv(timeout=DEADLINE)
+    assert ending.value.rcvd
+    assert ending.value.rcvd.code == 1011
+    assert server.wait_for("log")["level"] == "WARNING"
