@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 COMPOSE := docker compose
+# Refuses the command unless the project belongs to this folder.
+OWN := bash deploy/own.sh
 # Scripts are given to bash: a checkout may have no execute bits, or lie on a file system that allows no execution.
 # Compose asks for a terminal when standard output is one. The engine refuses that if the input is a pipe or a file.
 NO_TTY = $$([ -t 0 ] || echo --no-TTY)
@@ -23,7 +25,7 @@ up: ## From a fresh clone to a running, healthy stack
 
 .PHONY: down
 down: ## Stop the stack; no data is lost
-	@$(COMPOSE) down && rm -f .state/replacing
+	@bash deploy/down.sh
 
 .PHONY: deploy
 deploy: ## Replace every web and WebSocket container by the present build; no client loses a message
@@ -59,11 +61,11 @@ logs: ## Follow the logs, of one service: make logs S=daphne
 
 .PHONY: shell
 shell: ## A shell in a container of a service: make shell S=daphne
-	@$(COMPOSE) exec $(NO_TTY) $(or $(S),web) sh
+	@$(OWN) shell && $(COMPOSE) exec $(NO_TTY) $(or $(S),web) sh
 
 .PHONY: manage
 manage: ## Django's manage.py: make manage C="createsuperuser"
-	@$(COMPOSE) exec $(NO_TTY) web python manage.py $(C)
+	@$(OWN) manage && $(COMPOSE) exec $(NO_TTY) web python manage.py $(C)
 
 .PHONY: dev
 dev: ## Without Docker: one reloading process on http://localhost:8000/ (PORT=)
@@ -71,7 +73,7 @@ dev: ## Without Docker: one reloading process on http://localhost:8000/ (PORT=)
 
 .PHONY: watch
 watch: ## Work inside the running stack: containers follow the sources of this folder
-	@$(COMPOSE) --file compose.yaml --file deploy/watch.yaml up --watch
+	@$(OWN) watch && $(COMPOSE) --file compose.yaml --file deploy/watch.yaml up --watch
 
 .PHONY: migrations
 migrations: ## Write the migrations that changed models need

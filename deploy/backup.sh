@@ -5,10 +5,13 @@
 #   deploy/backup.sh [FILE]      by default backups/<project>-<UTC time>.tar.gz
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=deploy/lib/folder.sh
+. deploy/lib/folder.sh
 umask 077 # everybody's passwords, as hashes, and everything that was said
 
-fail() { printf 'backup: found:    %s\nbackup: expected: %s\nbackup: mend:     %s\n' "$@" >&2; exit 1; }
+fail() { refuse backup "$@"; } # fail FOUND EXPECTED MEND
 
+own backup
 project=$(bash deploy/dotenv.sh get COMPOSE_PROJECT_NAME channels)
 file=${1:-backups/$project-$(date -u +%Y%m%dT%H%M%SZ).tar.gz}
 [ -n "$(docker volume ls --quiet --filter "label=com.docker.compose.project=$project")" ] ||
@@ -25,7 +28,7 @@ finish() {
 trap finish EXIT
 if [ -z "$(docker compose ps --quiet --status running redis)" ]; then
     started=yes
-    docker compose --progress quiet up --detach --wait --no-deps --no-recreate redis
+    docker compose --progress quiet up --detach --wait --no-deps ${moved:+--force-recreate} redis
 fi
 
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)

@@ -11,8 +11,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
 # shellcheck source=deploy/lib/versions.sh
 . deploy/lib/versions.sh
-# shellcheck source=deploy/lib/port.sh
-. deploy/lib/port.sh
+# shellcheck source=deploy/lib/folder.sh
+. deploy/lib/folder.sh
 
 SEPARATOR=$'\037' # between the fields of deploy/doctor/'s findings
 
@@ -169,14 +169,14 @@ nginx_project() { # nginx_project COMPOSE-ARGUMENT…
 
 # ── The running stack ──────────────────────────────────────────────────────────────────────────
 
-# Two clones with one name would take each other's containers for their own.
-check_clone() {
-    local folder
-    # shellcheck disable=SC2086  # one argument each
-    folder=$(docker inspect --format '{{index .Config.Labels "com.docker.compose.project.working_dir"}}' $containers |
-        grep -Fxv "$PWD" | head -n 1)
-    [ -z "$folder" ] || finding clone warning "the containers of project $project were started from $folder" \
-        "from $PWD" "make doctor   there; or COMPOSE_PROJECT_NAME=<another> and HTTP_PORT=<another> in .env here"
+check_folder() {
+    locate "$project"
+    if [ -n "$elsewhere" ]; then
+        finding folder error "project $project belongs to $elsewhere" "this folder, $PWD" "make doctor   there; or here $(ways_on)"
+    elif [ -n "$moved" ] && [ -n "$containers" ]; then
+        finding folder error "the containers were started from $moved, which is gone: none of them starts again without its secrets" \
+            "from this folder, $PWD" "make up   (replaces them)"
+    fi
 }
 
 check_published() {
@@ -277,8 +277,8 @@ if [ -f .env ]; then
     check_env
     if check_compose; then check_nginx; fi
 fi
+check_folder
 if [ -n "$containers" ]; then
-    check_clone
     check_published
     check_stack
 else

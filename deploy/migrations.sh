@@ -2,7 +2,10 @@
 # Writes the migrations that changed models need into this folder, as its owner.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=deploy/lib/folder.sh
+. deploy/lib/folder.sh
 
+own migrations
 separator=$(bash deploy/dotenv.sh get COMPOSE_PATH_SEPARATOR :)
 COMPOSE_FILE=$(bash deploy/dotenv.sh get COMPOSE_FILE compose.yaml)${separator}deploy/migrations.yaml
 export COMPOSE_FILE COMPOSE_PATH_SEPARATOR=$separator

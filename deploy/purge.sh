@@ -2,7 +2,11 @@
 # Removes the stack's containers, images, volumes and secrets; asks first (YES=1 answers). .env stays.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=deploy/lib/folder.sh
+. deploy/lib/folder.sh
 
+lock purge
+own purge
 COMPOSE_PROJECT_NAME=$(bash deploy/dotenv.sh get COMPOSE_PROJECT_NAME channels)
 if [ "${YES:-}" != 1 ]; then
     echo "purge: removes all data of project '$COMPOSE_PROJECT_NAME' (database, Redis) and secrets/; nothing brings it back."
@@ -13,6 +17,7 @@ fi
 # A lost or broken .env must not stand in the way.
 export COMPOSE_PROJECT_NAME PUBLIC_URL=http://unused
 docker compose --file compose.yaml --env-file /dev/null down --volumes --rmi local --remove-orphans
+unclaim "$COMPOSE_PROJECT_NAME"
 docker image rm "$COMPOSE_PROJECT_NAME-web:previous" > /dev/null 2>&1 || true
 # Each build has left the one before without a name.
 docker image prune --force --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" > /dev/null

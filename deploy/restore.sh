@@ -9,8 +9,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/lib/images.sh
 . deploy/lib/images.sh
-# shellcheck source=deploy/lib/lock.sh
-. deploy/lib/lock.sh
+# shellcheck source=deploy/lib/folder.sh
+. deploy/lib/folder.sh
 
 fail() { refuse restore "$@"; } # fail FOUND EXPECTED MEND
 
@@ -21,6 +21,7 @@ file=${1:-}
 output=$(gzip -t "$file" 2>&1) || fail "no backup, or a damaged one (${output//$'\n'/ })" "a file that make backup wrote" "another one: ls -t backups/"
 
 lock restore
+own restore
 project=$(bash deploy/dotenv.sh get COMPOSE_PROJECT_NAME channels)
 volumes=$(docker volume ls --quiet --filter "label=com.docker.compose.project=$project" 2> /dev/null) || volumes=
 before=$(served_image "$project" 2> /dev/null) || before= # no engine yet

@@ -4,8 +4,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# shellcheck source=deploy/lib/lock.sh
-. deploy/lib/lock.sh
+# shellcheck source=deploy/lib/folder.sh
+. deploy/lib/folder.sh
 
 number=${1:-}
 [[ $number =~ ^[1-9][0-9]?$ ]] || {
@@ -17,6 +17,7 @@ number=${1:-}
     exit 1
 }
 lock scale
+own scale
 service=$(bash deploy/websockets.sh)
 bash deploy/dotenv.sh set "${service^^}_REPLICAS" "$number"
 docker compose up --detach --wait --no-deps --no-recreate "$service"

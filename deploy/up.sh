@@ -6,13 +6,12 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/lib/images.sh
 . deploy/lib/images.sh
-# shellcheck source=deploy/lib/lock.sh
-. deploy/lib/lock.sh
-# shellcheck source=deploy/lib/port.sh
-. deploy/lib/port.sh
+# shellcheck source=deploy/lib/folder.sh
+. deploy/lib/folder.sh
 
 lock up
 bash deploy/engine.sh # before anything asks one
+own up
 project=$(project_name .)
 before=$(served_image "$project")
 
@@ -22,7 +21,8 @@ bash deploy/prepare.sh
 
 # Impact.
 remember "$project" "$before" # first: if what comes is no good, it is wanted
-docker compose up --detach --wait --remove-orphans || {
+claim "$project"
+docker compose up --detach --wait --remove-orphans ${moved:+--force-recreate} || {
     echo "up: expected every service to be healthy; the ones below are not, their logs say why: make logs S=<service>" >&2
     docker compose ps --all >&2
     exit 1

@@ -7,10 +7,8 @@
 
 # shellcheck source=deploy/lib/images.sh
 . deploy/lib/images.sh
-# shellcheck source=deploy/lib/lock.sh
-. deploy/lib/lock.sh
-# shellcheck source=deploy/lib/port.sh
-. deploy/lib/port.sh
+# shellcheck source=deploy/lib/folder.sh
+. deploy/lib/folder.sh
 
 HEALTHY_SECONDS=${HEALTHY_SECONDS:-120} # for new containers, whatever compose.yaml's health check says meanwhile
 SEEN_SECONDS=20 # for nginx to pass something to each of them
@@ -43,6 +41,7 @@ begin() { # begin COMMAND
     command=$1
     lock "$command"
     bash deploy/engine.sh
+    own "$command"
     project=$(project_name .)
     sockets=$(bash deploy/websockets.sh 2> /dev/null) || true # .env is at fault, which prepare.sh says better
     named=$(running_image "$project")

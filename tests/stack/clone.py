@@ -152,7 +152,8 @@ class Clone:
         label = f"--filter=label=com.docker.compose.project={self.project}"
         found = {
             "containers": docker("ps", "--all", "--quiet", label).split(),
-            "volumes": docker("volume", "ls", "--quiet", label).split(),
+            "volumes": docker("volume", "ls", "--quiet", label).split()
+            + docker("volume", "ls", "--quiet", f"--filter=name=^{self.project}_folder$").split(),
             "networks": docker("network", "ls", "--quiet", label).split(),
             "images": docker("image", "ls", "--quiet", f"--filter=reference={self.project}-*").split()
             + docker("image", "ls", "--quiet", label).split(),  # those that lost their name too
