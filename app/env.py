@@ -43,7 +43,9 @@ COMPOSE_OWN = frozenset(
 )
 
 # compose.yaml joins the containers with these: an operator's value would be ignored.
-WIRING = frozenset({"DATA_DIR", "DEBUG", "REDIS_URL", "REDIS_PASSWORD", "SECRET_KEY", "SERVICE", "WEBSOCKETS"})
+WIRING = frozenset(
+    {"DATA_DIR", "DEBUG", "PROJECT", "REDIS_URL", "REDIS_PASSWORD", "SECRET_KEY", "SERVICE", "WEBSOCKETS"}
+)
 
 SIZE = validate.Regexp(r"^[1-9][0-9]*(b|k|kb|m|mb|g|gb)$", error="Expected a size such as 512m or 2g.")
 PROJECT = validate.Regexp(

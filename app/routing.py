@@ -17,6 +17,7 @@ from django.conf import settings
 import MyChannels.routing
 from app.drain import draining
 from app.handshake import OriginGuard, not_found
+from app.headers import JoinedHeaders
 from app.health import Health
 from app.logs import Traced
 from app.metrics import Metrics
@@ -29,7 +30,7 @@ application = CorrelationIdMiddleware(
     Traced(
         ProtocolTypeRouter(
             {
-                "http": Health(Metrics(django_application)),
+                "http": Health(Metrics(JoinedHeaders(django_application))),
                 "websocket": OriginGuard(Sessions(URLRouter(routes)), settings.OWN_ORIGINS),
             }
         )

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.http import parse_cookie
 
+from app.headers import joined
 from app.names import UnusableName, refuse
 
 
@@ -26,10 +27,11 @@ class Sessions:
         self.session_store = import_module(settings.SESSION_ENGINE).SessionStore
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:
-        header = next((value for name, value in scope["headers"] if name == b"cookie"), b"")
+        headers = joined(scope["headers"])
+        header = next((value for name, value in headers if name == b"cookie"), b"")
         cookies = parse_cookie(header.decode("latin1"))
         session = self.session_store(cookies.get(settings.SESSION_COOKIE_NAME))
-        scope = {**scope, "cookies": cookies, "session": session}
+        scope = {**scope, "headers": headers, "cookies": cookies, "session": session}
         scope["user"] = AnonymousUser() if session.session_key is None else await get_user(scope)
         try:
             return await self.application(scope, receive, send)

@@ -1,6 +1,7 @@
 """Django's settings: one flat file; what differs between machines comes from the environment."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from environs import validate
 
@@ -36,6 +37,7 @@ DRAIN_SECONDS = env.int("DRAIN_SECONDS", default=10, validate=validate.Range(0, 
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"]))
 SERVICE = env.str("SERVICE", default="manage")  # the compose service, for the log
+PROJECT = env.str("PROJECT", default="channels")  # the compose project, for the cookies' names
 
 env.seal()
 
@@ -141,6 +143,14 @@ STORAGES = {
 # ── Security: what https makes possible is on as soon as PUBLIC_URL says https ─────────────────
 
 HTTPS = PUBLIC_URL.startswith("https://")
+# A browser keeps cookies by host, whatever the port: two projects on one host need names of their own, and so do two
+# machines behind one host, whose projects may have the same name.
+_OWN = f"{PROJECT}_{urlsplit(PUBLIC_URL).port or (443 if HTTPS else 80)}"
+SESSION_COOKIE_NAME = f"sessionid_{_OWN}"
+CSRF_COOKIE_NAME = f"csrftoken_{_OWN}"
+LANGUAGE_COOKIE_NAME = f"language_{_OWN}"
+# Not Django's default, which has a cookie that cannot be named.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 # nginx sets this header itself, whatever the client sent.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = HTTPS

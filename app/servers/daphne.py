@@ -22,6 +22,8 @@ from typing import Any
 from autobahn.twisted import websocket as autobahn_twisted
 from autobahn.websocket import protocol as autobahn
 from daphne.cli import CommandLineInterface as StockCommandLine
+from daphne.http_protocol import HTTPFactory as StockHTTPFactory
+from daphne.http_protocol import WebRequest as StockRequest
 from daphne.server import Server as StockServer
 from daphne.utils import import_by_path
 from daphne.ws_protocol import ConnectionDeny, WebSocketFactory
@@ -85,6 +87,24 @@ HANDSHAKE = frozenset(
     }
 )
 OPEN, CLOSING = StockProtocol.STATE_OPEN, StockProtocol.STATE_CLOSING
+
+
+class Request(StockRequest):
+    """One request, which may become a WebSocket."""
+
+    def process(self) -> Any:
+        """Stock joins all lines of one name by a comma when it hands a handshake over to autobahn."""
+        cookies = self.requestHeaders.getRawHeaders(b"cookie", [])
+        if len(cookies) > 1:
+            self.requestHeaders.setRawHeaders(b"cookie", [b"; ".join(cookies)])
+        return super().process()
+
+
+class HTTPFactory(StockHTTPFactory):
+    def buildProtocol(self, addr: Any) -> Any:  # noqa: N802 - Twisted's name
+        protocol = super().buildProtocol(addr)
+        protocol.requestFactory = Request
+        return protocol
 
 
 class WebSocketProtocol(StockProtocol):
@@ -492,6 +512,14 @@ class Server(StockServer):
         """Stock names its factory in the middle of run(); this is where ours gets its protocol."""
         factory.protocol = type("WebSocketProtocol", (WebSocketProtocol,), {})  # its options are this factory's
         self._ws_factory = factory
+
+    @property
+    def http_factory(self) -> HTTPFactory:
+        return self._http_factory
+
+    @http_factory.setter
+    def http_factory(self, factory: StockHTTPFactory) -> None:
+        self._http_factory = HTTPFactory(factory.server)
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         """Stock's queue has no limit, and its subprotocols are percent-decoded: not what was offered."""

@@ -20,11 +20,11 @@ async def logged_in() -> tuple[AsyncClient, str]:
     return browser, f"theme=dark; {COOKIE}={browser.cookies[COOKIE].value}"
 
 
-async def welcomed(room: str, cookie: str) -> tuple[WebsocketCommunicator, dict[str, Any]]:
+async def welcomed(room: str, *cookies: str) -> tuple[WebsocketCommunicator, dict[str, Any]]:
     socket = WebsocketCommunicator(
         application,
         f"/ws/chat/{room}/?name=Somebody+else",
-        headers=[(b"cookie", cookie.encode())],
+        headers=[(b"cookie", cookie.encode()) for cookie in cookies],
         subprotocols=["chat.v1"],
     )
     accepted, _ = await socket.connect(timeout=5)
@@ -51,4 +51,13 @@ async def test_a_session_that_has_ended_is_nobodys(room: str) -> None:
     await browser.alogout()
     socket, welcome = await welcomed(room, cookie)
     assert welcome["name"] == "Somebody else"
+    await socket.disconnect()
+
+
+@pytest.mark.usefixtures("layer")
+@pytest.mark.parametrize("order", [1, -1])
+async def test_cookies_in_several_lines_are_a_socket_users_own(room: str, order: int) -> None:
+    _, cookies = await logged_in()
+    socket, welcome = await welcomed(room, *cookies.split("; ")[::order])
+    assert welcome["name"] == "ada"
     await socket.disconnect()

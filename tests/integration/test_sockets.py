@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from app.headers import joined
 from app.names import UnusableName, refuse
 from tests.integration.socket_server import (  # noqa: F401 - fixtures among them
     BINARY,
@@ -52,6 +53,18 @@ async def show_scope(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "websocket.accept"})
     shown = {"extensions": sorted(scope["extensions"]), "subprotocols": scope["subprotocols"]}
     await send({"type": "websocket.send", "text": json.dumps(shown)})
+    await send({"type": "websocket.close"})
+
+
+async def cookies(scope: Any, receive: Any, send: Any) -> None:
+    """Tells a page or a socket which cookies came."""
+    found = next(value for name, value in joined(scope["headers"]) if name == b"cookie")
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(found))]})
+        await send({"type": "http.response.body", "body": found})
+        return
+    await send({"type": "websocket.accept"})
+    await send({"type": "websocket.send", "text": found.decode()})
     await send({"type": "websocket.close"})
 
 
@@ -136,6 +149,7 @@ ROUTES: dict[str, Callable[..., Any]] = {
     "/unusable-name-when-open": misnaming(open_before=True),
     "/echo": echo,
     "/scope": show_scope,
+    "/cookies": cookies,
     "/large": large,
     "/speak": speak_on_command,
     "/404": denying(404, []),
@@ -192,6 +206,30 @@ def test_the_peers_subprotocols_reach_the_application_and_come_back_as_they_were
         assert json.loads(client.recv(timeout=DEADLINE))["subprotocols"] == ["chat%2Ev1", "b"]
     with server.connect("/echo", subprotocols=["chat%2Ev1", "b"]) as client:
         assert client.subprotocol == "chat%2Ev1"
+
+
+def test_subprotocols_may_come_in_several_lines(server: Server) -> None:
+    lines = [("Sec-WebSocket-Protocol", "other"), ("Sec-WebSocket-Protocol", "chat.v1, third")]
+    with server.connect("/scope", additional_headers=lines) as client:
+        assert json.loads(client.recv(DEADLINE))["subprotocols"] == ["other", "chat.v1", "third"]
+
+
+COOKIES = [("Cookie", "theme=dark"), ("Cookie", "sessionid=1; csrftoken=2"), ("Cookie", "last=3")]
+JOINED = "theme=dark; sessionid=1; csrftoken=2; last=3"
+
+
+def test_the_cookies_of_a_socket_may_come_in_several_lines(server: Server) -> None:
+    with server.connect("/cookies", additional_headers=COOKIES) as client:
+        assert client.recv(DEADLINE) == JOINED
+
+
+def test_the_cookies_of_a_page_may_come_in_several_lines(server: Server) -> None:
+    with server.tcp() as peer:
+        lines = "".join(f"{name}: {value}\r\n" for name, value in COOKIES)
+        peer.sendall(f"GET /cookies?{server.test} HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n".encode())
+        answer = http.client.HTTPResponse(peer)
+        answer.begin()
+        assert answer.read().decode() == JOINED
 
 
 def test_a_subprotocol_that_was_not_offered_is_an_error_where_the_application_accepts_it(server: Server) -> None:

@@ -26,6 +26,13 @@ async def test_who_carries_no_session_is_nobody() -> None:
     assert isinstance(scope["user"], AnonymousUser)
 
 
+async def test_cookies_may_come_in_several_lines() -> None:
+    given, scope = await seen_with([(b"cookie", b"theme=dark"), (b"cookie", b"other=1; third=2")])
+    assert scope["cookies"] == {"theme": "dark", "other": "1", "third": "2"}
+    assert scope["headers"] == [(b"cookie", b"theme=dark; other=1; third=2")]
+    assert len(given["headers"]) == 2
+
+
 async def test_the_servers_own_scope_stays_as_it_was() -> None:
     given, scope = await seen_with([])
     assert given == {"type": "websocket", "headers": []}

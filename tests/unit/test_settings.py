@@ -74,6 +74,27 @@ def test_sockets_and_forms_are_accepted_from_public_url_and_from_what_is_listed(
     assert read(environment, "settings.CSRF_TRUSTED_ORIGINS") == [environment["PUBLIC_URL"]]
 
 
+COOKIES = "SESSION_COOKIE_NAME", "CSRF_COOKIE_NAME", "LANGUAGE_COOKIE_NAME"
+
+
+def test_cookies_are_the_projects_own(environment: dict[str, str]) -> None:
+    """Browsers keep them by host, whatever the port; projects on one machine may even have one PUBLIC_URL."""
+    found: list[str] = []
+    for project, url in [
+        ("one", "http://localhost:8080"),
+        ("other", "http://localhost:8080"),
+        ("one", "http://localhost:8081"),
+        ("one", "https://localhost"),
+    ]:
+        names = read(
+            {**environment, "PROJECT": project, "PUBLIC_URL": url}, f"[getattr(settings, n) for n in {COOKIES}]"
+        )
+        assert isinstance(names, list)
+        found += names
+    assert len(set(found)) == len(found) == 12
+    assert found[0] == "sessionid_one_8080"
+
+
 @pytest.mark.parametrize(
     ("layer", "backend"),
     [
