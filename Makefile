@@ -73,7 +73,7 @@ dev: ## Without Docker: one reloading process on http://localhost:8000/ (PORT=)
 
 .PHONY: watch
 watch: ## Work inside the running stack: containers follow the sources of this folder
-	@$(OWN) watch && $(COMPOSE) --file compose.yaml --file deploy/watch.yaml up --watch
+	@bash deploy/watch.sh
 
 .PHONY: migrations
 migrations: ## Write the migrations that changed models need

@@ -5,7 +5,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/lib/folder.sh
 . deploy/lib/folder.sh
 
+# shellcheck source=deploy/lib/place.sh
+. deploy/lib/place.sh
+
 own migrations
+if part=$(unusable_part "$PWD"); then
+    refuse migrations "$part in the folder's path, $PWD" "a path that Compose can take" "mv $(printf %q "$PWD") <another name>"
+fi
 separator=$(bash deploy/dotenv.sh get COMPOSE_PATH_SEPARATOR :)
 COMPOSE_FILE=$(bash deploy/dotenv.sh get COMPOSE_FILE compose.yaml)${separator}deploy/migrations.yaml
 export COMPOSE_FILE COMPOSE_PATH_SEPARATOR=$separator

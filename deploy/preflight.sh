@@ -8,12 +8,15 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=${here%/*}
 # shellcheck source=deploy/lib/versions.sh
 . "$here/lib/versions.sh"
+# shellcheck source=deploy/lib/place.sh
+. "$here/lib/place.sh"
 # shellcheck source=deploy/lib/port.sh
 . "$here/lib/port.sh"
 
-problems=0
+problems=0 engine_elsewhere=
 problem() { # problem FOUND EXPECTED MEND
     problems=$((problems + 1))
     printf 'preflight: found:    %s\npreflight: expected: %s\npreflight: mend:     %s\n' "$1" "$2" "$3" >&2
@@ -43,6 +46,22 @@ check_disk() { # check_disk FOLDER, when it is on this machine and we may look
         "3072 MiB or more" "free some; what Docker itself could give back: docker system df"
 }
 
+check_folder() {
+    local part endpoint
+    if part=$(unusable_part "$root"); then
+        problem "$part in the folder's path, $root" "a path that Compose and BuildKit can take" \
+            "mv $(printf %q "$root") <another name>"
+        return
+    fi
+    mkdir -p "$root/.state" 2> /dev/null || true
+    if engine_sees "$root"; then return; fi
+    engine_elsewhere=yes
+    endpoint=${DOCKER_HOST:-$(docker context inspect --format '{{.Endpoints.docker.Host}}' 2> /dev/null)} || endpoint=
+    problem "an engine${endpoint:+ at $endpoint} that does not have this folder's files at $root" \
+        "one that has: containers get their secrets from there" \
+        "make up on the engine's own machine; or another engine: docker context ls; unset DOCKER_HOST"
+}
+
 check_port() {
     local address port project holder
     address=$(bash "$here/dotenv.sh" get BIND_ADDRESS 127.0.0.1)
@@ -65,8 +84,9 @@ fi
 check_versions
 IFS='|' read -r cpus memory folder < <(docker info --format '{{.NCPU}}|{{.MemTotal}}|{{.DockerRootDir}}' 2>/dev/null)
 check_size "$cpus" "$memory"
-check_disk "$folder"
-check_port
+check_folder
+# Else these would look at the wrong machine.
+[ -n "$engine_elsewhere" ] || { check_disk "$folder"; check_port; }
 
 [ "$problems" = 0 ] || exit 1
 printf 'preflight: ok (engine %s, Compose %s, %s CPUs, %s MiB)\n' \

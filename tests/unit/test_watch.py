@@ -1,0 +1,41 @@
+"""deploy/watch.sh mounts the sources: it refuses those that the containers' users could not read."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def watch(folder: Path) -> subprocess.CompletedProcess[str]:
+    docker = folder / "bin/docker"
+    docker.parent.mkdir(exist_ok=True)
+    docker.write_text('#!/bin/sh\ncase $* in *--watch) echo "$*" ;; esac\n')
+    docker.chmod(0o755)
+    command = ("/bin/bash", folder / "deploy/watch.sh")
+    environment = {"PATH": f"{docker.parent}:/usr/bin:/bin"}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    for name in ("deploy", "app", "MyChannels", "nginx"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copy(ROOT / "compose.yaml", tmp_path)
+    subprocess.run(["chmod", "-R", "go+rX", tmp_path], check=True)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("path", "mode"), [("app/settings.py", 0o600), ("nginx", 0o750), ("MyChannels/log", 0o700)])
+def test_what_only_its_owner_may_read_is_refused_with_the_line_that_opens_it(clone: Path, path: str, mode: int) -> None:
+    (clone / path).chmod(mode)
+    done = watch(clone)
+    assert done.returncode == 1
+    assert f"found:    {path}, which only some users" in done.stderr
+    assert "mend:     chmod -R go+rX app MyChannels nginx" in done.stderr
+
+
+def test_what_all_may_read_is_watched(clone: Path) -> None:
+    assert watch(clone).stdout == "compose --file compose.yaml --file deploy/watch.yaml up --watch\n"
