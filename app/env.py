@@ -167,6 +167,7 @@ def declare_stack(env: Environment) -> None:
         "ADMIN_NETWORKS",
         default=["127.0.0.0/8", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"],
     )
+    env.int("PAGE_SECONDS", default=60, validate=validate.Range(1, 3600))
     env.str("COMPOSE_PROJECT_NAME", default="channels", validate=PROJECT)
     env.int("DAPHNE_REPLICAS", default=2, validate=validate.Range(1, 99))
     env.int("UVICORN_REPLICAS", default=2, validate=validate.Range(1, 99))
@@ -174,10 +175,10 @@ def declare_stack(env: Environment) -> None:
     env.str("REDIS_MAXMEMORY", default="256mb", validate=SIZE)
     for service, memory, pids in (
         ("REDIS", "512m", 64),
-        ("WEB", "768m", 128),
+        ("WEB", "768m", 512),
         ("DAPHNE", "512m", 128),
         ("UVICORN", "512m", 128),
-        ("NGINX", "128m", 64),
+        ("NGINX", "512m", 64),
     ):
         env.str(f"{service}_MEMORY", default=memory, validate=SIZE)
         env.int(f"{service}_PIDS", default=pids, validate=validate.Range(min=8))

@@ -29,6 +29,10 @@ MAX_MESSAGE_BYTES = env.int("MAX_MESSAGE_BYTES", default=65536, validate=validat
 MAX_TEXT_LENGTH = env.int("MAX_TEXT_LENGTH", default=4000, validate=validate.Range(1, 10**6))  # code points
 MESSAGE_RATE = env.int("MESSAGE_RATE", default=50, validate=validate.Range(1, 10_000))  # a second, per connection
 PING_SECONDS = env.int("PING_SECONDS", default=20, validate=validate.Range(1, 3600))  # nginx and daphne read it too
+# What nginx and the servers take of one request, in bytes. nginx takes 4,096 of headers more, for the request line and
+# what every browser sends, and adds some of its own: a server has to take 8,192 more.
+MAX_HEADER_BYTES = env.int("MAX_HEADER_BYTES", default=16384, validate=validate.Range(4096, 65536))
+MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", default=2**20, validate=validate.Range(16384, 2**30))
 PRESENCE_LIMIT = env.int("PRESENCE_LIMIT", default=200, validate=validate.Range(min=0))  # members
 ROOM_LOG_LENGTH = env.int("ROOM_LOG_LENGTH", default=10_000, validate=validate.Range(1, 10**6))  # messages
 ROOM_LOG_SECONDS = env.int("ROOM_LOG_SECONDS", default=86_400, validate=validate.Range(60, 10**8))
@@ -129,6 +133,11 @@ DATABASES = {
 }
 
 # ── Pages ──────────────────────────────────────────────────────────────────────────────────────
+
+# nginx refuses what is longer. Files, and bodies until a view asks for them, lie on disk (TMPDIR), but for the first
+# few of their bytes: many that come at once must not fill the memory.
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+FILE_UPLOAD_MAX_MEMORY_SIZE = 65536
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]

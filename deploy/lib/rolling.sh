@@ -294,7 +294,7 @@ admit() { # and wait until nginx has passed something to each
 answering() { # answering SERVICE: the address that nginx has just had an answer from
     local worker=$1
     [ "$worker" = web ] || worker=sockets
-    docker exec "$nginx" curl --silent --max-time 2 --output /dev/null --dump-header - "http://127.0.0.1:8081/worker/$worker" |
+    docker exec "$nginx" curl --noproxy '*' --silent --max-time 2 --output /dev/null --dump-header - "http://127.0.0.1:8081/worker/$worker" |
         tr -d '\r' | awk 'tolower($1) == "x-worker:" { print $NF }' || true
 }
 

@@ -5,5 +5,5 @@ set -eu
 
 mark=/run/nginx/ready-once
 if [ -e "$mark" ]; then path=/live; else path=/ready; fi
-curl --fail --silent --show-error --max-time 4 --output /dev/null "http://127.0.0.1:8081$path"
+curl --noproxy '*' --fail --silent --show-error --max-time 4 --output /dev/null "http://127.0.0.1:8081$path"
 : > "$mark"

@@ -3,17 +3,19 @@
 # refuses nobody meanwhile, and drops no socket.
 set -eu
 
-loaded() { curl --silent --max-time 2 http://127.0.0.1:8081/configuration || true; }
+loaded() { curl --noproxy '*' --silent --max-time 2 http://127.0.0.1:8081/configuration || true; }
 
 published=$(basename "$(readlink -f /etc/nginx)")
 if [ "$(loaded)" = "$published" ]; then
     echo "configuration $published is loaded already"
     exit
 fi
-cp /run/nginx/environment.conf /run/nginx/environment.conf.loaded
+rm -rf /run/nginx/loaded
+mkdir /run/nginx/loaded
+cp /run/nginx/*.conf /run/nginx/loaded
 nginx-environment.sh
 if ! nginx -t -q; then
-    mv /run/nginx/environment.conf.loaded /run/nginx/environment.conf
+    mv /run/nginx/loaded/*.conf /run/nginx
     exit 1
 fi
 nginx -s reload

@@ -3,13 +3,18 @@
 conftest.py copies this file into the clone as MyChannels/own.py.
 """
 
+import asyncio
 import json
 import logging
 import socket
+import time
+from collections.abc import Iterator
 from typing import Any
 
 from channels.generic.websocket import AsyncWebsocketConsumer
-from django.http import HttpRequest, JsonResponse
+from django.conf import settings
+from django.http import HttpRequest, JsonResponse, StreamingHttpResponse
+from django.views.decorators.csrf import csrf_exempt
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +35,46 @@ def page(request: HttpRequest) -> JsonResponse:
         shown(request.scope)  # type: ignore[attr-defined]  # an ASGIRequest
         | {"host": request.get_host(), "secure": request.is_secure(), "remote": request.META["REMOTE_ADDR"]}
     )
+
+
+def begun(work: str) -> int:
+    """Notes that this work has begun, and says how often it has."""
+    with (settings.DATA_DIR / f"begun-{work}").open("a+") as file:
+        file.write("x")
+        return file.tell()
+
+
+def times(request: HttpRequest) -> JsonResponse:
+    path = settings.DATA_DIR / f"begun-{request.GET['work']}"
+    return JsonResponse({"begun": path.stat().st_size if path.exists() else 0})
+
+
+def slow(request: HttpRequest) -> JsonResponse:
+    count = begun(request.GET["work"])
+    time.sleep(float(request.GET["seconds"]))
+    return JsonResponse({"begun": count})
+
+
+@csrf_exempt
+def upload(request: HttpRequest) -> JsonResponse:
+    """The number of bytes that arrived, of files or of the whole body."""
+    files = [len(file.read()) for file in request.FILES.values()]  # type: ignore[union-attr]  # one of each name
+    return JsonResponse({"bytes": sum(files) if files else len(request.body)})
+
+
+def download(request: HttpRequest) -> StreamingHttpResponse:
+    def parts() -> Iterator[bytes]:
+        for _ in range(int(request.GET["mebibytes"]) * 16):
+            yield bytes(65536)
+
+    return StreamingHttpResponse(parts())
+
+
+class Slow(AsyncWebsocketConsumer):
+    async def connect(self) -> None:
+        begun("socket")
+        await asyncio.sleep(8)
+        await self.accept()
 
 
 class Fault(AsyncWebsocketConsumer):

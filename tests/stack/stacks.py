@@ -12,10 +12,12 @@ from tests.stack.clone import REPLICAS, Clone, remove_interrupted
 OWN_SOCKET = """
 from MyChannels import own
 ws_urlpatterns += [path("own/socket", own.Socket.as_asgi()), path("own/fault", own.Fault.as_asgi())]
+ws_urlpatterns += [path("own/slow", own.Slow.as_asgi())]
 """
 OWN_PAGE = """
 from MyChannels import own
-urlpatterns += [path("own/page", own.page)]
+urlpatterns += [path("own/page", own.page), path("own/upload", own.upload), path("own/download", own.download)]
+urlpatterns += [path("own/slow", own.slow), path("own/times", own.times)]
 """
 
 

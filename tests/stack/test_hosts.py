@@ -1,5 +1,7 @@
 """A request for another host than ours is misdirected: 421, before any container sees it."""
 
+import json
+
 import pytest
 
 from tests.stack.clone import Clone
@@ -18,8 +20,19 @@ def test_a_foreign_host_gets_no_page_and_no_socket(stack: Clone, host: str):
     assert {entry["worker"] for entry in entries.values()} == {""}, "nobody behind nginx was asked"
 
 
-@pytest.mark.parametrize("path", ["/static/", "/admin/", "/health/ready"])
-def test_no_path_is_an_exception(stack: Clone, path: str):
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
+def test_a_load_balancer_gets_health_whatever_it_calls_us(stack: Clone, path: str):
+    """By an address as Host, or by HTTP/1.0 without any; the answer is a status alone."""
+    for host in ("10.0.3.17:8080", "[fd00::7]", "evil.example"):
+        answer = request(stack, path, [("Host", host)])
+        assert (answer.status, answer.body) == (200, b"")
+    assert raw(stack, f"GET {path} HTTP/1.0\r\n\r\n") == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/static/", "/admin/", "/health/", "/health/ready/", "/health/ready/../../", "/metrics"]
+)
+def test_no_other_path_is_an_exception(stack: Clone, path: str):
     assert request(stack, path, [("Host", "evil.example")]).status == 421
 
 
@@ -36,6 +49,12 @@ def test_a_request_line_that_names_a_foreign_host_is_misdirected(stack: Clone):
 def test_a_host_that_disagrees_with_the_request_line_is_not_believed(stack: Clone):
     """RFC 9112, 3.2.2: the request line wins."""
     assert raw(stack, ABSOLUTE.format(line=stack.host, host="evil.example")) == 200
+
+
+def test_a_name_with_its_final_dot_is_the_same_host(stack: Clone):
+    """The application sees it without the dot, as it is listed."""
+    answer = request(stack, "/own/page", [("Host", f"localhost.:{stack.port}")])
+    assert json.loads(answer.body)["host"] == stack.host
 
 
 def test_no_host_is_refused(stack: Clone):

@@ -51,6 +51,23 @@ def request(clone: Clone, path: str, headers: Headers | None = None, method: str
         connection.close()
 
 
+def send(clone: Clone, path: str, body: bytes, headers: Headers, chunked: bool = False) -> Answer:
+    """A POST with a body, all at once or in parts that do not say how many they are."""
+    connection = http.client.HTTPConnection("127.0.0.1", clone.port, timeout=SECONDS)
+    try:
+        parts = (body[start : start + 65536] for start in range(0, len(body), 65536))
+        connection.request(
+            "POST",
+            path,
+            body=parts if chunked else body,
+            headers=dict([("Host", clone.host), *headers]),
+            encode_chunked=chunked,
+        )
+        return Answer(connection.getresponse())
+    finally:
+        connection.close()
+
+
 def handshake(clone: Clone, path: str, headers: Headers | None = None) -> Answer:
     """Asks to become a WebSocket, and leaves; status 101 is yes."""
     return request(clone, path, [*UPGRADE.items(), *(headers or [])])

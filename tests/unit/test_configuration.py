@@ -103,7 +103,8 @@ def test_what_is_asked_for_is_used_and_what_is_used_is_asked_for(
 def test_every_variable_of_the_settings_reaches_each_container(environment: dict[str, str], service: str) -> None:
     _, settings = read(environment)
     given = {name.removesuffix("_FILE") for name in COMPOSE["services"][service]["environment"]}
-    assert given - {"WEB_CONCURRENCY"} == settings - {"DEBUG"}  # gunicorn reads the one, `make dev` sets the other
+    # gunicorn reads the first, Python's tempfile the second; `make dev` sets the last.
+    assert given - {"WEB_CONCURRENCY", "TMPDIR"} == settings - {"DEBUG"}
 
 
 def test_secrets_reach_containers_as_files_only() -> None:
