@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "MyChannels",
 ]
 MIDDLEWARE = [
+    "app.streaming.in_parts",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
