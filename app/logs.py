@@ -1,10 +1,14 @@
 """One JSON object per line on standard error, each with the request it belongs to."""
 
 import logging
+import re
 import socket
 from typing import Any
 
 from asgi_correlation_id import CorrelationIdFilter, correlation_id
+from pythonjsonlogger.core import RESERVED_ATTRS
+
+QUERY = re.compile(r"\?\S+")
 
 
 class Traced:
@@ -31,18 +35,29 @@ class RequestId(CorrelationIdFilter):
         return True
 
 
+class WithoutQueries(logging.Filter):
+    """Of the Referer that it refuses, Django's check of forms logs all, with what may be a token in its query."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name == "django.security.csrf" and isinstance(record.args, tuple):
+            record.args = tuple(QUERY.sub("?…", arg) if isinstance(arg, str) else arg for arg in record.args)
+        return True
+
+
 def logging_config(level: str, service: str, readable: bool = False) -> dict[str, Any]:
     """Django's LOGGING: `level` for all, `service` as in compose.yaml; `readable` for a developer's terminal."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"request_id": {"()": "app.logs.RequestId"}},
+        "filters": {"request_id": {"()": "app.logs.RequestId"}, "queries": {"()": "app.logs.WithoutQueries"}},
         "formatters": {
             "json": {
                 "()": "pythonjsonlogger.json.JsonFormatter",
                 "fmt": ["levelname", "name", "message", "correlation_id"],
                 "timestamp": "time",
                 "rename_fields": {"levelname": "level", "name": "logger", "correlation_id": "request_id"},
+                # Django adds the whole request, whose text has its query.
+                "reserved_attrs": [*RESERVED_ATTRS, "request"],
                 "static_fields": {"service": service, "worker": socket.gethostname()},
                 "json_ensure_ascii": False,
             },
@@ -52,7 +67,7 @@ def logging_config(level: str, service: str, readable: bool = False) -> dict[str
             "stderr": {
                 "class": "logging.StreamHandler",
                 "formatter": "readable" if readable else "json",
-                "filters": ["request_id"],
+                "filters": ["request_id", "queries"],
             },
         },
         "root": {"handlers": ["stderr"], "level": level},

@@ -56,3 +56,33 @@ def test_each_record_is_one_json_object_on_one_line_with_its_request_and_its_ori
 
 def test_chinese_stays_legible() -> None:
     assert "你好" in run(PROGRAM)
+
+
+QUERIES = """
+import logging.config
+from app.logs import logging_config
+logging.config.dictConfig(logging_config(level="INFO", service="web"))
+
+import django
+from django.conf import settings
+https = ("HTTP_X_FORWARDED_PROTO", "https")
+settings.configure(ALLOWED_HOSTS=["*"], SECRET_KEY="unused", SECURE_PROXY_SSL_HEADER=https, LOGGING_CONFIG=None)
+django.setup()
+from django.http import HttpResponse
+from django.middleware.csrf import CsrfViewMiddleware
+from django.test import RequestFactory
+from django.utils.log import log_response
+
+request = RequestFactory().post("/form?token=secret", HTTP_REFERER="https://elsewhere.example/?token=secret",
+                                HTTP_X_FORWARDED_PROTO="https")
+CsrfViewMiddleware(lambda _: HttpResponse()).process_view(request, lambda _: HttpResponse(), (), {})
+log_response("Not Found: %s", request.path, response=HttpResponse(status=404), request=request)
+"""
+
+
+def test_no_query_and_no_referrers_query_is_logged() -> None:
+    said = run(QUERIES)
+    refused, missing = map(json.loads, said.splitlines())
+    assert "https://elsewhere.example/?…" in refused["message"]
+    assert missing["message"] == "Not Found: /form"
+    assert "secret" not in said
