@@ -15,10 +15,11 @@ bash deploy/build-settings.sh
 image=${TESTS_IMAGE:-channels-tests}
 images=$(bash deploy/base-images.sh --print)
 python_image=$(sed -n 's/^PYTHON_IMAGE=//p' <<< "$images")
-docker buildx build --quiet --load --file tests/Dockerfile --tag "$image" \
+# By its id from here on: another clone may give the name to an image of its own meanwhile.
+image=$(docker buildx build --quiet --load --file tests/Dockerfile --tag "$image" \
     --build-arg PYTHON_IMAGE="$python_image" --build-arg PIP_INDEX_URL --build-arg PIP_EXTRA_INDEX_URL \
     --build-arg HTTP_PROXY --build-arg HTTPS_PROXY --build-arg NO_PROXY \
-    --secret id=ca_bundle,src=.state/ca-bundle.pem --secret id=pip_config,src=.state/pip.conf . > /dev/null
+    --secret id=ca_bundle,src=.state/ca-bundle.pem --secret id=pip_config,src=.state/pip.conf .)
 
 socket=${DOCKER_HOST:-unix:///var/run/docker.sock}
 options=(--rm --init --network host --volume "${socket#unix://}:/var/run/docker.sock" --volume "$root:$root" --workdir "$root")
@@ -32,4 +33,4 @@ if [ -s .state/ca-bundle.pem ]; then
     for name in PIP_CERT REQUESTS_CA_BUNDLE SSL_CERT_FILE; do options+=(--env "$name=$root/.state/ca-bundle.pem"); done
 fi
 for name in HTTP_PROXY HTTPS_PROXY NO_PROXY PIP_INDEX_URL PIP_EXTRA_INDEX_URL; do options+=(--env "$name"); done
-exec docker run "${options[@]}" --env CI --env SCREENSHOTS --env WEBSOCKETS "$image" "$@"
+exec docker run "${options[@]}" --env TESTS_IMAGE="$image" --env CI --env SCREENSHOTS --env WEBSOCKETS "$image" "$@"

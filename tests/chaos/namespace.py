@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from tests.stack.clone import docker
@@ -12,4 +13,4 @@ if TYPE_CHECKING:
 
 def in_network_of(container: dict[str, Any], command: Sequence[str]) -> str:
     network = f"--network=container:{container['Id']}"
-    return docker("run", "--rm", network, "--cap-add=NET_ADMIN", "--user=0", "channels-tests", *command)
+    return docker("run", "--rm", network, "--cap-add=NET_ADMIN", "--user=0", os.environ["TESTS_IMAGE"], *command)

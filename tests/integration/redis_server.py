@@ -2,13 +2,14 @@
 
 import os
 import secrets
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from tests.ports import reserved_port
 
 ROOT = Path(__file__).parents[2]
 FILES = ["--file", "compose.yaml", "--file", "tests/integration/compose.yaml", "--env-file", "/dev/null"]
@@ -18,21 +19,22 @@ NEWEST_FILE = "$(ls -t /data/appendonlydir/*.incr.aof | head -n 1)"
 class RedisServer:
     """A Compose project of its own, with only the service `redis`."""
 
-    def __init__(self, secret: Path) -> None:
+    def __init__(self, folder: Path) -> None:
+        """The folder is for what is mounted, with modes of its own: a clone may have others."""
         self.project = f"channels-tests-{secrets.token_hex(4)}"
         self.password = secrets.token_urlsafe()
+        secret, admin = folder / "redis_password", folder / "redis-admin.sh"
         secret.write_text(self.password + "\n")
         secret.chmod(0o444)  # as deploy/configure.sh makes them: the container's user reads it
-        # Chosen here: one that the engine chooses is another after a restart.
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        admin.write_text(Path(__file__).with_name("redis-admin.sh").read_text())
+        admin.chmod(0o555)
+        port = reserved_port()  # chosen here: one that the engine chooses is another after a restart
         self.url = f"redis://app@127.0.0.1:{port}/0"
         self.admin_url = f"redis://admin:unused@127.0.0.1:{port}/0"
         self.environment = {
             **os.environ,
             "PUBLIC_URL": "http://localhost",
-            "TESTS_REDIS_PASSWORD_FILE": str(secret),
+            "TESTS_REDIS_FOLDER": str(folder),
             "TESTS_REDIS_PORT": str(port),
         }
 
@@ -105,9 +107,9 @@ def running() -> Iterator[RedisServer]:
     # The engine mounts the secret, so it lies where the engine sees it too.
     (ROOT / ".state").mkdir(exist_ok=True)
     with TemporaryDirectory(dir=ROOT / ".state") as folder:
-        server = RedisServer(Path(folder) / "redis_password")
+        server = RedisServer(Path(folder))
         try:
             server.compose("up", "--detach", "--build", "--wait", "--quiet-pull", "redis")
             yield server
         finally:
-            server.compose("down", "--volumes", "--timeout", "5")
+            server.compose("down", "--volumes", "--rmi", "local", "--timeout", "5")

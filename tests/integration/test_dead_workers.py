@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,6 +21,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from MyChannels import messages
 from MyChannels.groups import HUBS, PROCESSES_KEY, room_group
 from MyChannels.presence import ALIVE_SECONDS, HEARTBEAT_SECONDS
+from tests.ports import reserved_port
 
 from .conftest import ROOT, Enter
 from .redis_server import RedisServer
@@ -36,9 +36,7 @@ class Worker:
     """`app.servers.daphne` with the whole application, in a process of its own."""
 
     def __init__(self, folder: Path, server: RedisServer, layer: str) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = reserved_port()
         environment = {
             "PATH": os.environ["PATH"],
             "SECRET_KEY": "unused",

@@ -8,12 +8,13 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import tarfile
 import uuid
 from pathlib import Path
 from typing import Any
+
+from tests.ports import reserved_port
 
 ROOT = Path(__file__).resolve().parents[2]
 # Inside the repository: the engine resolves the paths of mounts itself, and knows this folder only.
@@ -49,7 +50,7 @@ class Clone:
     def __init__(self, project: str | None = None) -> None:
         self.project = project or f"channels-test-{uuid.uuid4().hex[:8]}"
         self.path = STACKS / self.project
-        self.port = free_port()
+        self.port = reserved_port()
         self.host = f"localhost:{self.port}"
         self.engine: str | None = None  # DOCKER_HOST, where it is not the tests' own
         STACKS.mkdir(parents=True, exist_ok=True)
@@ -75,6 +76,16 @@ class Clone:
             with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
                 files.extractall(self.path, filter="data")
         return self
+
+    def lose_modes_and_line_ends(self) -> None:
+        """As a clone has it that was made under umask 077 with core.autocrlf=true, on a file system without modes."""
+        for path in sorted(self.path.rglob("*")):
+            path.chmod(0o700 if path.is_dir() else 0o600)
+            # `make` refuses scripts with CRLF: bash could not read them.
+            if path.is_file() and path.suffix != ".sh" and path.name != "install-packages":
+                content = path.read_bytes()
+                if b"\0" not in content:
+                    path.write_bytes(content.replace(b"\n", b"\r\n"))
 
     def take_present_tree(self) -> None:
         """As `git pull` would; what the stack has made stays."""
@@ -108,7 +119,7 @@ class Clone:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=1200,
             check=False,
         )
         if check and done.returncode:
@@ -158,18 +169,13 @@ class Clone:
             "images": docker("image", "ls", "--quiet", f"--filter=reference={self.project}-*").split()
             + docker("image", "ls", "--quiet", label).split(),  # those that lost their name too
         }
-        return {kind: names for kind, names in found.items() if names}
+        # The engine lists things of the same second in any order.
+        return {kind: sorted(set(names)) for kind, names in found.items() if names}
 
 
 def docker(*arguments: str, engine: str | None = None) -> str:
     at = ("--host", engine) if engine else ()
-    return subprocess.run(("docker", *at, *arguments), check=True, capture_output=True, text=True, timeout=120).stdout
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return subprocess.run(("docker", *at, *arguments), check=True, capture_output=True, text=True, timeout=300).stdout
 
 
 def remove_interrupted() -> None:

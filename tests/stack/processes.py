@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,9 @@ def kill(containers: Iterable[dict[str, Any]]) -> float:
     """SIGKILL by the host's process id: `docker kill` would switch the restart policy off. Returns when."""
     pids = " ".join(str(container["State"]["Pid"]) for container in containers)
     script = f"kill -9 {pids} && date +%s.%N"
-    return monotonic_of(float(docker("run", "--rm", "--pid=host", "--user=0", "channels-tests", "sh", "-c", script)))
+    return monotonic_of(
+        float(docker("run", "--rm", "--pid=host", "--user=0", os.environ["PYTHON_IMAGE"], "sh", "-c", script))
+    )
 
 
 def monotonic_of(wall: float) -> float:

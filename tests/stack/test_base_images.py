@@ -18,7 +18,7 @@ def outputs() -> dict[str, list[str]]:
     def run(name: str) -> list[str]:
         script = "\n".join(f"( {command} ) 2>/dev/null; echo {END}" for _, command, _ in NEEDS[name])
         command = ("docker", "run", "--rm", "--network", "none", "--entrypoint", "sh", os.environ[name], "-c", script)
-        text = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+        text = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout
         return [output.strip() for output in text.split(END)][:-1]
 
     return {name: run(name) for name in NEEDS}

@@ -11,13 +11,14 @@ from urllib.request import urlopen
 import pytest
 from websockets.sync.client import connect
 
-from tests.stack.clone import Clone, free_port
+from tests.ports import reserved_port
+from tests.stack.clone import Clone
 from tests.stack.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
 def dev(fresh_clone: Callable[[], Clone]) -> Iterator[tuple[Clone, int]]:
-    clone, port = fresh_clone(), free_port()
+    clone, port = fresh_clone(), reserved_port()
     with (clone.path / "dev.log").open("wb") as log:
         process = subprocess.Popen(
             ["make", "dev", f"PORT={port}"],
