@@ -4,6 +4,7 @@ Those that say `backward_compatible = True`; with --unknown all that the databas
 because somebody says so for them.
 """
 
+import argparse
 import sys
 
 import django
@@ -26,4 +27,6 @@ def main(unknown: bool) -> None:
 if __name__ == "__main__":
     sys.path.insert(0, ".")
     django.setup()
-    main("--unknown" in sys.argv[1:])
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--unknown", action="store_true")
+    main(parser.parse_args().unknown)

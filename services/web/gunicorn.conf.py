@@ -6,6 +6,7 @@ worker of another class.
 
 import os
 import signal
+from pathlib import Path
 from typing import Any
 
 # Where the workers leave their counts for each other: the container's own tmpfs. The package reads it when it
@@ -34,8 +35,19 @@ def on_starting(_server: Any) -> None:
         static.publish()
 
 
+# One empty file for each worker that has loaded the application. gunicorn itself serves with any number of them, and
+# starts for ever those that memory does not suffice for; deploy/trial.sh counts.
+BOOTED = Path("/tmp/booted")  # noqa: S108
+
+
+def post_worker_init(worker: Any) -> None:
+    BOOTED.mkdir(exist_ok=True)
+    (BOOTED / str(worker.pid)).touch()
+
+
 def child_exit(server: Any, worker: Any) -> None:
     """What a worker had open, it has no longer; what it counted stays."""
+    (BOOTED / str(worker.pid)).unlink(missing_ok=True)
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 

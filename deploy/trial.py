@@ -1,0 +1,97 @@
+"""Makes the trial of services that are not to be replaced unseen, of what Compose has made of its files and `.env`.
+
+Reads `docker compose config --format json` and writes the same services, with their image, user, limits, command and
+environment, on data and a project of their own: no network, no published port, nothing that starts again. What the
+running nginx has published is known by PUBLISHED, `{{json .HostConfig.PortBindings}}`; another address or port is
+tried by a container that takes it and ends.
+"""
+
+import argparse
+import json
+import sys
+from typing import Any
+
+LABEL = "channels.trial"
+# Where it stands among others, what builds it, and what is asked for by name only.
+LEFT_OUT = (
+    "build",
+    "container_name",
+    "depends_on",
+    "develop",
+    "external_links",
+    "links",
+    "logging",
+    "network_mode",
+    "networks",
+    "ports",
+    "profiles",
+    "scale",
+)
+MIGRATE = "services/migrate/migrate.sh"
+
+
+def service(configured: dict[str, Any], label: dict[str, str]) -> dict[str, Any]:
+    tried = {name: value for name, value in configured.items() if name not in LEFT_OUT}
+    labels = tried.get("labels") or {}
+    deploy = {name: value for name, value in (tried.get("deploy") or {}).items() if name != "replicas"}
+    return tried | {
+        "labels": labels | label,
+        "deploy": deploy,
+        "network_mode": "none",
+        "dns": ["127.0.0.11"],  # nginx wants a name server, and without a network the engine writes none
+        "pull_policy": "never",
+        "restart": "no",
+    }
+
+
+def ports(configured: list[dict[str, Any]], published: dict[str, list[dict[str, str]] | None]) -> list[dict[str, Any]]:
+    """Those to try: whole, or the address alone where the running nginx holds the port of another address."""
+    held = {(port["HostIp"], port["HostPort"]) for holders in published.values() for port in holders or []}
+    wanted = []
+    for port in configured:
+        address, number = port.get("host_ip", ""), str(port.get("published", ""))
+        if (address, number) in held:
+            continue
+        if number in {number for _, number in held}:
+            port = {name: value for name, value in port.items() if name != "published"}
+        wanted.append(port)
+    return wanted
+
+
+def trial(
+    config: dict[str, Any], project: str, services: list[str], published: dict[str, list[dict[str, str]] | None]
+) -> dict[str, Any]:
+    label = {LABEL: config["name"]}
+    tried = {name: service(config["services"][name], label) for name in services}
+    if "migrate" in tried:
+        command = tried["migrate"].get("command") or []
+        tried["migrate"]["command"] = [*(command if command[-1:] == [MIGRATE] else [MIGRATE]), "try"]
+    if "nginx" in tried:
+        if "migrate" in tried:
+            tried["nginx"]["depends_on"] = {"migrate": {"condition": "service_completed_successfully"}}
+        if wanted := ports(config["services"]["nginx"].get("ports", []), published):
+            image = tried["nginx"]["image"]
+            tried["port"] = {"image": image, "entrypoint": ["true"], "labels": label, "pull_policy": "never"}
+            tried["port"] |= {"network_mode": "bridge", "ports": wanted}
+    sources = {
+        mount["source"]
+        for one in tried.values()
+        for mount in one.get("volumes") or []
+        if mount["type"] == "volume" and "source" in mount
+    }
+    return {
+        "name": project,
+        "services": tried,
+        "volumes": {source: {"labels": label} for source in sorted(sources)},
+        "secrets": config.get("secrets", {}),
+        "configs": config.get("configs", {}),
+    }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("project")
+    parser.add_argument("published", type=json.loads)
+    parser.add_argument("services", nargs="+")
+    arguments = parser.parse_args()
+    json.dump(trial(json.load(sys.stdin), arguments.project, arguments.services, arguments.published), sys.stdout)
