@@ -1,7 +1,6 @@
-"""The only reader of the environment.
+"""The only reader of the environment: `app/settings.py` asks `env` for each variable and seals it.
 
-`app/settings.py` asks `env` for each variable and seals it; `python -m app.env < .env`
-checks a whole `.env` before anything starts and reports every fault at once.
+app/report.py checks what containers would get before anything starts, and reports every fault at once.
 """
 
 from __future__ import annotations
@@ -10,12 +9,9 @@ import difflib
 import ipaddress
 import os
 import re
-import sys
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import idna
-from dotenv import dotenv_values
 from environs import EnvValidationError, FileAwareEnv, ValidationError, validate
 
 if TYPE_CHECKING:
@@ -47,11 +43,27 @@ WIRING = frozenset(
     {"DATA_DIR", "DEBUG", "PROJECT", "REDIS_URL", "REDIS_PASSWORD", "SECRET_KEY", "SERVICE", "WEBSOCKETS"}
 )
 
+# What stands between // and @ in an address may be a password.
+CREDENTIALS = re.compile(r"//[^/@]*@")
 SIZE = validate.Regexp(r"^[1-9][0-9]*(b|k|kb|m|mb|g|gb)$", error="Expected a size such as 512m or 2g.")
-PROJECT = validate.Regexp(
-    r"^[a-z0-9][a-z0-9_-]*$", error="Expected lower-case letters, digits, hyphens and underscores."
+# https://github.com/distribution/reference: what the engine takes for an image.
+IMAGE = validate.Regexp(
+    r"^([A-Za-z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
+    r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$",
+    error="Expected an image such as python:3.13-slim or registry.example:5000/python@sha256:….",
 )
-# What both Django and nginx take for a host: `*`, a name or an address, a dot in front for subdomains.
+# deploy/dotenv.sh judges it before anything is built: it names images, with a hyphen and a service behind it.
+PROJECT = validate.Regexp(
+    r"^[a-z0-9]+((_|__|-+)[a-z0-9]+)*-*$",
+    error="Expected lower-case letters, digits and hyphens, and one or two underscores between them.",
+)
+INDEX = validate.Regexp(r"^(https?://\S+( +https?://\S+)*)?$", error="Expected https:// and a host, or nothing.")
+PROXY = validate.Regexp(
+    r"^(([A-Za-z0-9]+://)?([^\s/@]*@)?[^\s/@]+/?)?$", error="Expected a proxy such as http://proxy.example:3128."
+)
+NO_PROXY = validate.Regexp(r"^[^\s,]*( *, *[^\s,]*)*$", error="Expected hosts, separated by commas.")
+YES_OR_NO = validate.OneOf(["", "true", "false", "1", "0"])
+NETWORK = re.compile(r"[0-9A-Fa-f:.]+(/[0-9]+)?")
 ORIGIN = re.compile(
     r"[A-Za-z][A-Za-z0-9+.-]*://(?P<host>[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[1-9][0-9]{0,4}))?"
 )
@@ -137,17 +149,22 @@ def _in_ascii(value: str) -> str:
 def _network(value: str) -> None:
     try:
         ipaddress.ip_network(value, strict=False)
-        if not value.partition("/")[2].isdigit() and "/" in value:
-            raise ValueError  # 10.0.0.0/255.0.0.0 is Python's, not nginx's
+        if not NETWORK.fullmatch(value):
+            raise ValueError  # 10.0.0.0/255.0.0.0 and fe80::1%eth0 are Python's, not nginx's
     except ValueError:
         raise ValidationError("Expected an address or a network such as 10.0.0.0/8.") from None
 
 
-def _address(value: str) -> None:
+def _bind_address(value: str) -> None:
+    """As Compose takes it in `ports`, where a colon would end an IPv6 address that has no brackets."""
+    bare = value.removeprefix("[").removesuffix("]")
     try:
-        ipaddress.ip_address(value.removeprefix("[").removesuffix("]"))
+        version: int = ipaddress.ip_address(bare).version
     except ValueError:
-        raise ValidationError("Expected an address such as 127.0.0.1 or 0.0.0.0.") from None
+        version = 0
+    if "%" in value or value != {4: bare, 6: f"[{bare}]"}.get(version):
+        better = {4: f" Write {bare}.", 6: f" Write [{bare}]."}.get(version, "")
+        raise ValidationError(f"Expected an address such as 127.0.0.1, 0.0.0.0 or [::].{better}")
 
 
 def _host(value: str) -> None:
@@ -161,7 +178,7 @@ def declare_stack(env: Environment) -> None:
     Only their syntax is checked here; tests/unit/test_configuration.py keeps the
     defaults equal to theirs.
     """
-    env.str("BIND_ADDRESS", default="127.0.0.1", validate=_address)
+    env.str("BIND_ADDRESS", default="127.0.0.1", validate=_bind_address)
     env.int("HTTP_PORT", default=8080, validate=validate.Range(1, 65535))
     env.networks(
         "ADMIN_NETWORKS",
@@ -182,22 +199,49 @@ def declare_stack(env: Environment) -> None:
     ):
         env.str(f"{service}_MEMORY", default=memory, validate=SIZE)
         env.int(f"{service}_PIDS", default=pids, validate=validate.Range(min=8))
-    env.str("PYTHON_IMAGE", default="python:3.13.16-slim-trixie", validate=_not_empty)
-    env.str("NGINX_IMAGE", default="nginx:1.30.5", validate=_not_empty)
-    env.str("REDIS_IMAGE", default="redis:8.0.6", validate=_not_empty)
-    for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
-        env.str(name, default="")
-    for name in COMPOSE_OWN - {"COMPOSE_PROJECT_NAME"}:
-        env.str(name, default="")
+    env.str("PYTHON_IMAGE", default="python:3.13.16-slim-trixie", validate=IMAGE)
+    env.str("NGINX_IMAGE", default="nginx:1.30.5", validate=IMAGE)
+    env.str("REDIS_IMAGE", default="redis:8.0.6", validate=IMAGE)
+    for name, rule in (
+        ("PIP_INDEX_URL", INDEX),
+        ("PIP_EXTRA_INDEX_URL", INDEX),
+        ("HTTP_PROXY", PROXY),
+        ("HTTPS_PROXY", PROXY),
+        ("NO_PROXY", NO_PROXY),
+    ):
+        env.str(name, default="", validate=rule)
+    _declare_composes_own(env)
 
 
-def _not_empty(value: str) -> None:
-    if not value:
-        raise ValidationError("Expected a value.")
+def _declare_composes_own(env: Environment) -> None:
+    """https://docs.docker.com/compose/how-tos/environment-variables/envvars/"""
+    rules: dict[str, Callable[[str], object]] = {
+        "COMPOSE_ANSI": validate.OneOf(["", "auto", "never", "always"]),
+        "COMPOSE_FILE": _compose_files,
+        "COMPOSE_PARALLEL_LIMIT": validate.Regexp(
+            r"^(-1|[1-9][0-9]*)?$", error="Expected a number, or -1 for no limit."
+        ),
+        "COMPOSE_PATH_SEPARATOR": validate.Regexp(r"^\S?$", error="Expected one character."),
+        "COMPOSE_PROFILES": validate.Regexp(
+            r"^(\*|[A-Za-z0-9][A-Za-z0-9_.-]*(,[A-Za-z0-9][A-Za-z0-9_.-]*)*)?$",
+            error="Expected names of profiles, separated by commas.",
+        ),
+        "COMPOSE_PROGRESS": validate.OneOf(["", "auto", "tty", "plain", "json", "quiet"]),
+    }
+    for name in COMPOSE_OWN - {"COMPOSE_ENV_FILES", "COMPOSE_PROJECT_NAME"}:
+        env.str(name, default="", validate=rules.get(name, YES_OR_NO))
+    env.str("COMPOSE_ENV_FILES", default="")  # files that Compose itself has found
+
+
+def _compose_files(value: str) -> None:
+    """Compose looks for `.env` and resolves paths where the first file is."""
+    separator = os.environ.get("COMPOSE_PATH_SEPARATOR") or ":"
+    if value and not re.fullmatch(r"(\./|/.*/)?compose\.yaml", value.split(separator)[0]):
+        raise ValidationError(f"Expected compose.yaml first, such as compose.yaml{separator}deploy/uvicorn.yaml.")
 
 
 def unknown(given: Iterable[str], known: set[str]) -> list[str]:
-    """A sentence for each name that nobody reads, with the nearest one that somebody does."""
+    """A sentence for each name that nothing reads, with the nearest one that is read."""
     faults = []
     for name in given:
         if name in WIRING or name.removesuffix("_FILE") in WIRING:
@@ -205,73 +249,23 @@ def unknown(given: Iterable[str], known: set[str]) -> list[str]:
         elif name not in known:
             nearest = difflib.get_close_matches(name, sorted(known - WIRING), n=1)
             hint = f"did you mean {nearest[0]}?" if nearest else "see .env.example for the known ones."
-            faults.append(f"{name}: nobody reads a variable of this name; {hint}")
+            faults.append(f"{name}: nothing reads a variable of this name; {hint}")
     return faults
 
 
-def invalid(error: EnvValidationError) -> list[str]:
-    """A sentence for each variable that is missing or malformed."""
+def invalid(error: EnvValidationError, sources: Mapping[str, str] | None = None) -> list[str]:
+    """A sentence for each variable that is missing or malformed, with its source where that is not a file."""
     messages: Mapping[str, list[str]] = error.error_messages  # type: ignore[assignment]  # environs: Mapping | list
-    return [f"{name}: {' '.join(map(str, found))} {_received(name)}" for name, found in messages.items()]
-
-
-def _received(name: str) -> str:
-    return f"Received {os.environ[name]!r}." if name in os.environ else "Received nothing."
-
-
-def faults(given: Mapping[str, str | None]) -> list[str]:
-    """Every fault of a `.env` whose variables are `given`; an empty list is a good one."""
-    from app.env import declare_stack, env  # under `-m` this module is `__main__`: settings asks the other one
-
-    os.environ.update(dict.fromkeys(WIRING, "0"))
-    # A file that .env names lies on the machine, not here; `unknown` refuses the name.
-    os.environ.update({name: value or "" for name, value in given.items() if not name.endswith("_FILE")})
-    declare_stack(env)
-    found: list[str] = []
-    try:
-        from app import settings  # noqa: F401  # importing is reading
-    except EnvValidationError as error:
-        found = invalid(error)
-    found += unknown(given, env.names)
-    found += [
-        f"{name}: holds a $, and only Compose would replace what follows it. Write the value itself."
-        for name, value in given.items()
-        if "$" in (value or "")
+    return [
+        f"{name}: {' '.join(map(str, found))} {_received(name, (sources or {}).get(name))}"
+        for name, found in messages.items()
     ]
-    return found or [*_wrong_port(), *_disagreements()]
 
 
-def _wrong_port() -> list[str]:
-    """A PUBLIC_URL on this machine itself, at another port than the stack's own, is another program's."""
-    url, port = urlsplit(os.environ["PUBLIC_URL"]), os.environ.get("HTTP_PORT", "8080")
-    if url.hostname not in {"localhost", "127.0.0.1", "::1"} or url.scheme != "http" or str(url.port or 80) == port:
-        return []
-    return [f"PUBLIC_URL: {url.geturl()} is not where the stack is, HTTP_PORT {port}. Set one to the other's port."]
-
-
-def _disagreements() -> list[str]:
-    """The rules between settings; they make sense once each value does."""
-    os.environ["DJANGO_SETTINGS_MODULE"] = "app.settings"
-    import django
-    from django.core import checks
-
-    django.setup()
-    found = sorted(checks.run_checks(tags=["app"]), key=lambda message: message.id or "")  # Django keeps a set
-    return [f"{m.msg} {m.hint or ''}".strip() for m in found if m.is_serious()]
+def _received(name: str, source: str | None) -> str:
+    if name not in os.environ:
+        return "Received nothing."
+    return f"Received {CREDENTIALS.sub('//…@', os.environ[name])!r}{f', {source}' if source else ''}."
 
 
 env = Environment()
-
-
-def main() -> int:
-    found = faults(dotenv_values(stream=sys.stdin, interpolate=False))
-    if not found:
-        return 0
-    print(f"configuration: {len(found)} fault(s) in .env:", file=sys.stderr)
-    for fault in found:
-        print(f"  {fault}", file=sys.stderr)
-    return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -30,12 +30,14 @@ stand_in_of() {
     esac
 }
 
+given=$(bash "$here/dotenv.sh" print PYTHON_IMAGE NGINX_IMAGE REDIS_IMAGE)
 wanted=() pulls=() targets=() choices=()
 for name in PYTHON_IMAGE NGINX_IMAGE REDIS_IMAGE; do
     default=$(default_of "$name")
     [ -n "$default" ] || fail "found:    no \${$name:-…} in compose.yaml" \
         "expected: the default image there" "mend:     git checkout compose.yaml"
-    image=$(bash "$here/dotenv.sh" get "$name" "$default")
+    image=$(sed -n "s/^$name=//p" <<< "$given")
+    image=${image:-$default}
     wanted+=("$name $image $default")
     if ! present "$image" && [ "$image" != "$(stand_in_of "$name")" ]; then pulls+=("$image"); fi
 done

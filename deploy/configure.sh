@@ -37,15 +37,36 @@ TEXT
     exit 1
 fi
 
-if [ ! -f .env ]; then
-    cp .env.example .env
-    # What the first call was given is remembered, so that the next one need not repeat it.
+# What the first call was given is remembered, so that the next one need not repeat it. Nothing bad is: the next
+# call would find it again. The check of .env knows more of each.
+judge() { # judge NAME PATTERN EXPECTED
+    [[ -z ${!1:-} || ${!1} =~ $2 ]] && return
+    printf 'configure: found:    %s\nconfigure: expected: %s\nconfigure: mend:     %s\n' \
+        "$1=${!1}" "$3" "another $1, or none: .env.example explains it" >&2
+    wrong=yes
+}
+
+write_env() {
+    local name
+    wrong='' # scratch is not local either: the trap needs it when the function is left
+    judge HTTP_PORT '^[1-9][0-9]{0,4}$' "a port number, 1 to 65535"
+    judge BIND_ADDRESS '^([0-9.]+|\[[0-9a-fA-F:.]+\])$' "an address such as 127.0.0.1, 0.0.0.0 or [::]"
+    judge PUBLIC_URL '^https?://[^[:space:]/]+$' "http:// or https:// and a host, such as https://example.com:8443"
+    [ -z "$wrong" ] || exit 1
+    # Beside .env and renamed at the end: a Ctrl-C leaves none, or a whole one.
+    scratch=$(mktemp .env.XXXXXX)
+    trap 'rm -f "$scratch"' EXIT
+    trap 'exit 130' INT TERM HUP
+    cat .env.example > "$scratch"
     for name in BIND_ADDRESS COMPOSE_PROJECT_NAME HTTP_PORT; do
-        [ -z "${!name:-}" ] || bash deploy/dotenv.sh set "$name" "${!name}"
+        [ -z "${!name:-}" ] || bash deploy/dotenv.sh set "$name" "${!name}" "$scratch"
     done
-    bash deploy/dotenv.sh set PUBLIC_URL "${PUBLIC_URL:-http://localhost:${HTTP_PORT:-8080}}"
+    bash deploy/dotenv.sh set PUBLIC_URL "${PUBLIC_URL:-http://localhost:${HTTP_PORT:-8080}}" "$scratch"
+    mv "$scratch" .env
+    trap - EXIT INT TERM HUP
     echo "configure: wrote .env; .env.example explains it"
-fi
+}
+[ -f .env ] || write_env
 
 # The directory keeps the host's users out; the files are read by the containers' own users.
 mkdir -p secrets

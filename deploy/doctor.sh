@@ -119,16 +119,18 @@ check_env() {
     local said line name
     if ! image "$project-web" > /dev/null; then not_built env "$project-web"; return; fi
     if said=$(bash deploy/check-env.sh --built 2>&1 > /dev/null); then
-        finding env ok "every name in .env is known, every value makes sense"
+        finding env ok "every variable is known and makes sense, as Compose resolves them"
         return
     fi
     if [[ $said != configuration:* ]]; then
-        finding env error "the check of .env failed: $(one_line <<< "$said")" "a verdict" "make up"
+        finding env error "the check of the variables failed: $(one_line <<< "$said")" "a verdict" "make up"
         return
     fi
     while IFS= read -r line; do
         name=${line%%:*}
         case $line in
+        *": line "[0-9]*) finding env error "$line" "a line that Compose can read" "correct it, then make up" ;;
+        *"set in the shell"*) finding env error "$line" "what docs/configuration.md says of it" "unset $name, or correct it where it is set; then make up" ;;
         *"did you mean "*) finding env error "$line" "a known name" "in .env: ${line##*did you mean } instead of $name" ;;
         *) finding env error "$line" "what docs/configuration.md says of it" "correct $name in .env, then make up" ;;
         esac

@@ -1,70 +1,108 @@
 #!/usr/bin/env bash
-# Reads or writes one variable of the .env in the repository's root.
+# Reads or writes variables as Compose reads them: the shell, then .env or the files of COMPOSE_ENV_FILES.
 #
-#   deploy/dotenv.sh get NAME [DEFAULT]   prints its value
-#   deploy/dotenv.sh set NAME VALUE       writes it, leaving every other line alone
+#   deploy/dotenv.sh get NAME [DEFAULT]       prints its value
+#   deploy/dotenv.sh print NAME…              prints NAME=value for each
+#   deploy/dotenv.sh set NAME VALUE [FILE]    writes it, leaving every other line alone
 #
-# `get` answers as Compose would: the process environment wins over .env, .env
-# over DEFAULT, and an empty value counts as none (the compose file says ${NAME:-…}).
-# `set` replaces the NAME= line, else the commented default `# NAME=`, else appends.
+# Compose itself answers: what is set in the shell wins, even if it is empty, and an empty value means the
+# DEFAULT, as ${NAME:-…} does in the compose file. The project's name is judged too, since it names images.
+# `set` replaces the NAME= line that counts, else the commented default `# NAME=`, else appends.
 set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=deploy/lib/env-files.sh
+. deploy/lib/env-files.sh
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-file=$root/.env
+LONGEST_PROJECT=63
 
-fail() {
-    printf 'dotenv: %s\n' "$@" >&2
+fail() { # fail FOUND EXPECTED MEND
+    printf 'dotenv: found:    %s\ndotenv: expected: %s\ndotenv: mend:     %s\n' "$@" >&2
     exit 1
 }
 
-get() {
-    local name=$1 default=${2-} value
-    value=${!name-}
-    if [ -z "$value" ] && [ -f "$file" ]; then
-        # The last line wins, as in Compose; quotes and trailing comments are not the value.
-        value=$(awk -v name="$name" '
-            { sub(/\r$/, ""); sub(/^[ \t]*(export[ \t]+)?/, "") }
-            index($0, name) == 1 && substr($0, length(name) + 1) ~ /^[ \t]*=/ {
-                v = substr($0, index($0, "=") + 1); sub(/^[ \t]+/, "", v)
-                q = substr(v, 1, 1)
-                if ((q == "\"" || q == "\047") && (end = index(substr(v, 2), q))) {
-                    v = substr(v, 2, end - 1)
-                } else { sub(/(^|[ \t]+)#.*$/, "", v); sub(/[ \t]+$/, "", v) }
-                found = v
-            }
-            END { print found }' "$file")
-    fi
-    printf '%s\n' "${value:-$default}"
+value_of() { # value_of NAME LINES
+    sed -n "s/^$1=//p" <<< "$2" | head -n 1
 }
 
-set_variable() {
-    local name=$1 value=$2 scratch
-    [ -f "$file" ] || fail "found:    no .env in $root" \
-        "expected: the file that keeps this deployment's settings" \
-        "mend:     make up   (creates it), or: cp .env.example .env && chmod 600 .env"
+get() { # get NAME [DEFAULT]
+    local said value
+    if [ "$1" = COMPOSE_PROJECT_NAME ]; then
+        project
+        return
+    fi
+    said=$(compose_reads "$1")
+    value=$(value_of "$1" "$said")
+    printf '%s\n' "${value:-${2-}}"
+}
+
+print() { # print NAME…
+    local said name
+    said=$(compose_reads "$@")
+    for name; do printf '%s=%s\n' "$name" "$(value_of "$name" "$said")"; done
+}
+
+project() { # the project's name, if Compose, the engine and its name server take it
+    local name better LC_ALL=C
+    if [ -n "${COMPOSE_PROJECT_NAME+set}" ] && [ -z "$COMPOSE_PROJECT_NAME" ]; then
+        fail "COMPOSE_PROJECT_NAME, which is set and empty in the shell" "a name, or no such variable in the shell" \
+            "unset COMPOSE_PROJECT_NAME"
+    fi
+    name=$(project_that_compose_reads)
+    # With -web behind it, it names an image: https://github.com/distribution/reference
+    if [[ $name =~ ^[a-z0-9]+((_|__|-+)[a-z0-9]+)*-*$ ]] && [ "${#name}" -le "$LONGEST_PROJECT" ]; then
+        echo "$name"
+        return
+    fi
+    better=$(tr '[:upper:]' '[:lower:]' <<< "$name" | sed 's/[^a-z0-9]\{1,\}/-/g; s/^-//; s/-$//' | cut -c "1-$LONGEST_PROJECT")
+    fail "COMPOSE_PROJECT_NAME=$name" \
+        "lower-case letters, digits and hyphens, and one or two underscores between them; $LONGEST_PROJECT characters at most" \
+        "COMPOSE_PROJECT_NAME=${better:-channels}   in .env, or where it is set"
+}
+
+counting_file() { # counting_file NAME: the one whose line counts, else the last one
+    local file last=.env found=''
+    while IFS= read -r file; do
+        [ -n "$file" ] || continue
+        last=$file
+        [ -z "$(line_of "$1" "$file")" ] || found=$file
+    done < <(env_files)
+    echo "${found:-$last}"
+}
+
+line_of() { # line_of NAME FILE: the number of the last line that sets it
+    awk -v name="$1" '{ text = $0; sub(/^\357\273\277/, "", text); sub(/^[ \t]*(export[ \t]+)?/, "", text) }
+        text ~ "^" name "[ \t]*[=:]" { line = FNR }
+        END { print line }' "$2"
+}
+
+set_variable() { # set_variable NAME VALUE [FILE]
+    local name=$1 value=$2 file read # not scratch: the trap needs it when the function is left
+    file=${3:-$(counting_file "$name")}
+    [ -f "$file" ] || fail "no $file in $PWD" \
+        "the file that keeps this deployment's settings" \
+        "make up   (creates it), or: cp .env.example .env && chmod 600 .env"
     case $value in
-    *[\'$'\n']*) fail "found:    a quote or a line break in the value of $name" \
-        "expected: one line without '" "mend:     edit .env by hand" ;;
+    *[\'$'\n']*) fail "a quote or a line break in the value of $name" \
+        "one line without '" "edit $file by hand" ;;
     *[!A-Za-z0-9_./:@,+%=-]*) value="'$value'" ;; # Compose takes '…' literally
     esac
-    # Beside .env, so that the rename at the end stays on one file system and is atomic;
+    # Beside the file, so that the rename at the end stays on one file system and is atomic;
     # `cp -p` first, so that a run under sudo leaves the file with its owner.
     scratch=$(mktemp "$file.XXXXXX")
     trap 'rm -f "$scratch"' EXIT
     cp -p "$file" "$scratch"
     chmod 600 "$scratch"
-    # First pass: which line to replace. Second pass: replace it. The text travels by
-    # the environment because `awk -v` would interpret backslashes in it.
-    LINE="$name=$value" awk -v name="$name" '
-        NR == FNR {
-            text = $0; sub(/^[ \t]*(export[ \t]+)?/, "", text)
-            if (text ~ "^" name "[ \t]*=") live = FNR
-            else if (!note && text ~ "^#[ \t]*" name "=") note = FNR
-            next
-        }
+    # The text travels by the environment because `awk -v` would interpret backslashes in it.
+    LINE="$name=$value" awk -v name="$name" -v live="$(line_of "$name" "$file")" '
+        NR == FNR { if (!note && $0 ~ "^#[ \t]*" name "=") note = FNR; next }
         FNR == (live ? live : note) { print ENVIRON["LINE"]; done = 1; next }
         { print }
-        END { if (!done) print ENVIRON["LINE"] }' "$file" "$file" >"$scratch"
+        END { if (!done) print ENVIRON["LINE"] }' "$file" "$file" > "$scratch"
+    # Where another line keeps Compose from reading the file, the check of .env says so.
+    if [ "$name" != COMPOSE_PROJECT_NAME ] && read=$(unset "$name" && ask "$name" --project-name unused --env-file "$scratch" 2> /dev/null) &&
+        [ "$(value_of "$name" "$read")" != "$2" ]; then
+        fail "$file, in which Compose would read '$(value_of "$name" "$read")' for $name" "$2" "edit $file by hand"
+    fi
     mv -f "$scratch" "$file"
     trap - EXIT
 }
@@ -72,6 +110,10 @@ set_variable() {
 [[ ${2-} =~ ^[A-Za-z_][A-Za-z0-9_]*$ ]] || set -- usage
 case $1:$# in
 get:2 | get:3) get "${@:2}" ;;
-set:3) set_variable "$2" "$3" ;;
-*) fail "usage: bash deploy/dotenv.sh get NAME [DEFAULT] | set NAME VALUE" ;;
+print:*) print "${@:2}" ;;
+set:3 | set:4) set_variable "${@:2}" ;;
+*)
+    echo "usage: deploy/dotenv.sh get NAME [DEFAULT] | print NAME… | set NAME VALUE [FILE]" >&2
+    exit 1
+    ;;
 esac

@@ -66,10 +66,8 @@ check_port() {
     local address port project holder
     address=$(bash "$here/dotenv.sh" get BIND_ADDRESS 127.0.0.1)
     port=$(bash "$here/dotenv.sh" get HTTP_PORT 8080)
-    if ! [[ $port =~ ^[0-9]{1,5}$ ]] || [ "$port" -lt 1 ] || [ "$port" -gt 65535 ]; then
-        problem "HTTP_PORT=$port" "a port number, 1 to 65535" "HTTP_PORT=8080   in .env"
-        return
-    fi
+    # The check of .env reports a bad one, with all other faults.
+    if ! [[ $port =~ ^[0-9]{1,5}$ && $address =~ ^[][0-9a-fA-F.:]+$ ]]; then return; fi
     project=$(project_name "$here/..")
     if own_nginx_holds "$project" "$port"; then return; fi
     holder=$(port_holder "$address" "$port")

@@ -19,8 +19,18 @@ number=${1:-}
 lock scale
 own scale
 service=$(bash deploy/websockets.sh)
-bash deploy/dotenv.sh set "${service^^}_REPLICAS" "$number"
-docker compose up --detach --wait --no-deps --no-recreate "$service"
+name=${service^^}_REPLICAS
+before=$(docker compose ps --quiet "$service" | grep -c . || true)
+# The shell's value wins over .env's, so all that follows sees this one.
+export "$name=$number"
+bash deploy/check-env.sh --built
+docker compose up --detach --wait --no-deps --no-recreate "$service" || {
+    printf 'scale: %s\n' "found:    $number $service that cannot all start, above; going back to $before, and .env stays as it is" \
+        "expected: $number healthy ones" "mend:     make doctor; then make scale N=$number" >&2
+    docker compose --progress quiet up --detach --no-deps --no-recreate --scale "$service=$before" "$service" || true
+    exit 1
+}
+bash deploy/dotenv.sh set "$name" "$number"
 # A deployment that was broken off wrote down how many of each there should be: the others are still too many.
 [ ! -s .state/replacing ] || { read -r web _ rest < .state/replacing && echo "$web $number $rest" > .state/replacing; }
 docker compose ps "$service"

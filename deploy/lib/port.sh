@@ -1,14 +1,8 @@
 # shellcheck shell=bash
 # Who holds a port of this machine, and which project's stack is ours. Sourced by preflight.sh.
 
-# As Compose decides it: COMPOSE_PROJECT_NAME, else `name:` in compose.yaml, else the folder.
-project_name() { # project_name ROOT
-    local root name
-    root=$(cd "$1" && pwd)
-    name=$(sed -n 's/^name:[[:space:]]*["'\'']\{0,1\}\([A-Za-z0-9_-]*\).*/\1/p' "$root/compose.yaml" 2>/dev/null | head -n 1) || true
-    name=$(bash "$root/deploy/dotenv.sh" get COMPOSE_PROJECT_NAME "${name:-$(basename "$root")}")
-    tr '[:upper:]' '[:lower:]' <<<"$name" | tr -cd 'a-z0-9_\n-' | sed 's/^[_-]*//'
-}
+# As Compose decides it; fails where that names no image.
+project_name() { bash "$1/deploy/dotenv.sh" get COMPOSE_PROJECT_NAME; } # project_name ROOT
 
 own_nginx_holds() { # own_nginx_holds PROJECT PORT
     [ -n "$(docker ps -q --filter "label=com.docker.compose.project=$1" \
