@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.browser.room import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,7 +29,6 @@ ARGUMENTS = [
 ]
 PHONE = {"width": 360, "height": 740}
 DESKTOP = {"width": 1200, "height": 800}
-NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
 MILLISECONDS = 15_000  # for whatever a visitor waits for
 
 
@@ -52,32 +53,24 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def visitor(chromium: Browser, stack: Clone) -> Iterator[Callable[..., Page]]:
-    """Opens a page in a browser context of its own; at the end, nothing may have gone wrong in any."""
+    """Opens a page in a browser context of its own; at the end, nothing may have gone wrong in any.
+
+    A test that breaks the page's script takes `fails` as its own.
+    """
     contexts: list[BrowserContext] = []
     faults: list[str] = []
 
-    def visit(path: str, wire: Wire | None = None, **options: Any) -> Page:
+    def visit(path: str, wire: Wire | None = None, *, fails: bool = False, **options: Any) -> Page:
         options = LOOKS["english-desktop"] | options
         context = chromium.new_context(base_url=f"http://{stack.host}", **options)
         context.set_default_timeout(MILLISECONDS)
         contexts.append(context)
         page = context.new_page()
-        page.on("pageerror", lambda error: faults.append(str(error)))
+        if not fails:
+            page.on("pageerror", lambda error: faults.append(str(error)))
         if wire:
             wire.attach(page)
-        # A container that starts beside changes the host's network, and Chromium drops what it is loading.
-        dropped: list[str] = []
-        page.on("requestfailed", lambda asked: dropped.append(asked.url) if asked.failure == NETWORK_CHANGED else None)
-        while True:
-            dropped.clear()
-            try:
-                page.goto(path)
-            except Error as fault:
-                if NETWORK_CHANGED not in fault.message:
-                    raise
-                continue
-            if not dropped:
-                return page
+        return load(page, path)
 
     yield visit
     for context in contexts:

@@ -9,17 +9,47 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 from uuid import uuid4
 
-from playwright.sync_api import expect
+from playwright.sync_api import Error, expect
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Locator, Page, Request
     from websockets.sync.client import ClientConnection
 
     from tests.stack.clone import Clone
+
+
+NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
+
+
+def load(page: Page, path: str | None = None) -> Page:
+    """Goes there, or loads the page again.
+
+    A container that starts beside changes the host's network, and Chromium drops what it is loading: then once more.
+    """
+    dropped: list[str] = []
+
+    def note(asked: Request) -> None:
+        if asked.failure == NETWORK_CHANGED:
+            dropped.append(asked.url)
+
+    page.on("requestfailed", note)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        dropped.clear()
+        try:
+            page.goto(path) if path else page.reload()
+        except Error as fault:
+            if NETWORK_CHANGED not in fault.message:
+                raise
+            continue
+        if not dropped:
+            page.remove_listener("requestfailed", note)
+            return page
+    raise AssertionError(f"expected a network that rests within 60 s; dropped: {dropped}")
 
 
 def new_room() -> str:
@@ -78,12 +108,12 @@ def scroll_to_end(page: Page) -> None:
     _scroll(page, "log.scrollHeight")
 
 
-def until(page: Page, holds: Callable[[], object], what: str) -> None:
+def until(page: Page, holds: Callable[[], object], what: str, every: int = 20) -> None:
     """Waits, as `expect` does, for what the wire has seen; it speaks while the page is waited for."""
     deadline = time.monotonic() + 15
     while not holds():
         assert time.monotonic() < deadline, f"waited 15 s in vain for {what}"
-        page.wait_for_timeout(20)
+        page.wait_for_timeout(every)
 
 
 def look_away(page: Page, *, hidden: bool = True) -> None:

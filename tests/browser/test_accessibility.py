@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.browser.room import connected, hears, new_room, say, speaker
+from tests.browser.room import connected, hears, load, new_room, say, speaker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +68,7 @@ def test_what_is_loaded_is_no_news_to_a_screen_reader(visitor: Callable[..., Pag
             "  if (log.ariaLive !== 'off') window.heard.push(node.querySelector?.('.text')?.textContent); })))"
             " .observe(document.getElementById('entries'), { childList: true }); })"
         )
-        page.goto(room)
+        load(page, room)
         hears(page, "59")
         expect(page.locator("#log")).not_to_have_attribute("aria-live", "off")
         other.say("news")

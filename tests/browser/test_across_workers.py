@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.browser.room import connected, hears, new_room, say
+from tests.browser.room import connected, hears, load, new_room, say
 from tests.stack.wire import access, served_by
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ def test_two_visitors_on_different_workers_read_each_other(
     first, second = visitor("/"), visitor("/")
     ids = [sockets_of(page) for page in (first, second)]
     for page in (first, second):
-        page.goto(room)
-        connected(page)
+        connected(load(page, room))
     say(first, "Hello from the first window")
     say(second, "第二个窗口也听到了 🎉")
     for page in (first, second):

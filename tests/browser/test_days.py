@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.room import connected, hears, new_room, speaker
+from tests.browser.room import connected, hears, load, new_room, speaker
 from tests.browser.wire import Wire
 
 if TYPE_CHECKING:
@@ -18,19 +19,28 @@ if TYPE_CHECKING:
     from tests.stack.clone import Clone
 
 DAY = 24 * 60 * 60 * 1000  # milliseconds
+NOON = 1_773_316_800_000  # of 12 March 2026, so that no midnight comes between
 
 
-class Backdating(Wire):
-    """The first two messages of a history were sent two days ago, the third yesterday."""
+class Dated(Wire):
+    """Of a history the first two messages were sent two days before, the third on the day before; others at noon."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.down = self.backdate
+        self.down = self.date
 
-    def backdate(self, said: dict[str, Any]) -> dict[str, Any]:
-        for message, days in zip(said.get("messages", []), (2, 2, 1), strict=False):
-            message["sent_at"] -= days * DAY
+    def date(self, said: dict[str, Any]) -> dict[str, Any]:
+        if "sent_at" in said:
+            said["sent_at"] = NOON
+        for message, days in zip(said.get("messages", []), chain((2, 2, 1), repeat(0)), strict=False):
+            message["sent_at"] = NOON - days * DAY
         return said
+
+
+def at_noon(visitor: Callable[..., Page], room: str, **options: Any) -> Page:
+    page = visitor("/", wire=Dated(), **options)
+    page.clock.set_fixed_time(NOON / 1000)
+    return connected(load(page, room))
 
 
 @pytest.mark.parametrize(("locale", "yesterday", "today"), [("en-GB", "Yesterday", "Today"), ("zh-CN", "昨天", "今天")])
@@ -40,7 +50,7 @@ def test_a_day_is_named_where_it_begins(
     room = new_room()
     with speaker(stack, room) as other:
         other.say("first", "second", "third", "fourth", "fifth")
-        page = connected(visitor(room, wire=Backdating(), locale=locale))
+        page = at_noon(visitor, room, locale=locale)
         hears(page, "fifth")
         days = page.locator("#entries .day")
         expect(days).to_have_count(3)
@@ -57,10 +67,10 @@ def test_a_day_is_named_where_it_begins(
 
 def test_at_midnight_today_becomes_yesterday(visitor: Callable[..., Page], stack: Clone) -> None:
     room = new_room()
-    page = connected(visitor(room))
+    page = at_noon(visitor, room)
     with speaker(stack, room) as other:
         other.say("before midnight")
         expect(page.locator("#entries .day")).to_have_text("Today")
-        page.clock.set_fixed_time(page.evaluate("Date.now() / 1000 + 86_400"))
+        page.clock.set_fixed_time((NOON + DAY) / 1000)
         other.say("whatever makes the page write")
         expect(page.locator("#entries .day")).to_have_text("Yesterday")

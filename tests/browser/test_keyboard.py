@@ -48,7 +48,7 @@ def test_a_name_is_chosen_and_the_members_are_read_by_keyboard_alone(visitor: Ca
 
 
 def test_every_control_of_a_room_is_reached_and_seen(visitor: Callable[..., Page]) -> None:
-    page = connected(visitor("/chat/test-keyboard/"))
+    page = connected(visitor(new_room()))
     page.locator("body").evaluate("document.activeElement.blur()")
     seen = set()
     for _ in range(11):

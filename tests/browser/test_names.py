@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.room import connected, hears, named, new_room, said, say, word
+from tests.browser.room import connected, hears, load, named, new_room, said, say, word
 from tests.browser.wire import Wire
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def test_others_read_the_chosen_name_and_the_browser_remembers_it(
     say(page, "it is me")
     hears(other, "it is me")
     expect(said(other, "it is me").locator(".name")).to_have_text("安妮 Ann")
-    page.reload()
+    load(page)
     expect(page.locator("#name")).to_have_text("安妮 Ann")
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.room import connected, hears, new_room, said, say, until, word
+from tests.browser.room import connected, hears, load, new_room, said, say, until, word
 from tests.browser.wire import Wire
 from tests.stack.clone import WEBSOCKETS
 from tests.stack.processes import kill
@@ -64,8 +64,7 @@ def test_a_device_that_is_offline_by_its_own_word_delays_the_page_and_stops_it_n
     page = visitor("/", wire=wire)
     page.add_init_script("Object.defineProperty(navigator, 'onLine', { get: () => false })")
     page.clock.install()
-    page.goto(room)
-    connected(page)
+    connected(load(page, room))
     wire.refuses = True
     wire.cut()
     expect(page.locator("#state")).to_have_text(word(page, "offline"))
@@ -94,4 +93,3 @@ def test_a_page_that_still_hears_the_room_is_not_offline(visitor: Callable[..., 
     wire.down = lambda told: told
     page.evaluate("dispatchEvent(new Event('offline'))")
     connected(page)  # by the answer to its question
-    assert len(wire.addresses) == 1
