@@ -74,6 +74,25 @@ test("two addresses that touch are not cut apart, and one after the other are tw
   assert.equal(links("https://a.example https://b.example").length, 2);
 });
 
+test("a browser without URL.canParse has links all the same", () => {
+  const { canParse } = URL;
+  delete URL.canParse;
+  try {
+    assert.deepEqual(links("see https://a.example/b. and https://%%"), ["https://a.example/b"]);
+  } finally {
+    URL.canParse = canParse;
+  }
+});
+
+test("a letter or digit before an address makes it none, anything else does not", () => {
+  assert.deepEqual(links("xhttps://a.example 1http://a.example"), []);
+  assert.deepEqual(links("_https://a.example 🎉https://b.example\nhttps://c.example"), [
+    "https://a.example",
+    "https://b.example",
+    "https://c.example",
+  ]);
+});
+
 test("a long text takes no long time", () => {
   const began = performance.now();
   parts(`https://a.example/${"(".repeat(50_000)}${").".repeat(50_000)}`);

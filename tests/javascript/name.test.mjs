@@ -101,3 +101,10 @@ test("several names are listed in the page's language, and none turns its neighb
   assert.equal(plain(list(["安", "波"], "另外 3 人", "zh-Hans")), "安、波和另外 3 人");
   assert.equal(list(["אבג"], "", "en"), "\u2068אבג\u2069");
 });
+
+test("names are listed where Intl cannot", () => {
+  assert.equal(
+    list(["Ann", "Bob"], "3 more", "no locale"),
+    "\u2068Ann\u2069, \u2068Bob\u2069, 3 more",
+  );
+});

@@ -43,6 +43,23 @@ def test_room_page_names_the_room_and_loads_its_script(client: Client) -> None:
     assert '<script type="module" src="/static/MyChannels/room.js">' in page.text
 
 
+@pytest.mark.parametrize(("secure", "origin"), [(False, "ws://testserver:81"), (True, "wss://testserver:81")])
+def test_the_sockets_origin_is_named_where_self_does_not_hold_it(client: Client, secure: bool, origin: str) -> None:
+    page = client.get("/chat/lobby-1/", secure=secure, headers={"host": "testserver:81"})
+    policy = page.headers["Content-Security-Policy"]
+    assert f"connect-src 'self' {origin};" in policy
+    assert "default-src 'self';" in policy
+    assert "unsafe" not in policy
+
+
+def test_a_room_page_without_its_script_promises_nothing(client: Client) -> None:
+    """What stands in the markup is seen where no script runs."""
+    page = client.get("/chat/lobby-1/").text
+    assert '<p id="unstarted">' in page
+    for control in ("composer", "copy", "retry", "people", "earlier", "newer", "who", "naming"):
+        assert re.search(rf'<(?:form|button|section)[^>]* id="{control}"[^>]* hidden\b', page), control
+
+
 @pytest.mark.parametrize("path", ["/chat/", "/chat/a.b/", f"/chat/{'a' * 81}/", "/chat/a%0A/", "/chat/a/b/"])
 def test_room_that_cannot_be_has_no_page(client: Client, path: str) -> None:
     assert client.get(path).status_code == 404

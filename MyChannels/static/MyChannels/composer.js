@@ -5,7 +5,6 @@ import { fill } from "./texts.js";
 const MOST_ROWS = 8;
 
 export class Composer {
-  #form;
   #text;
   #error;
   #texts;
@@ -23,7 +22,6 @@ export class Composer {
    * }} options
    */
   constructor({ form, text, error }, texts, { maxLength, onSend, onTyping }) {
-    this.#form = form;
     this.#text = text;
     this.#error = error;
     this.#texts = texts;
@@ -62,7 +60,7 @@ export class Composer {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229)
       return;
     event.preventDefault();
-    if (!event.repeat) this.#form.requestSubmit();
+    if (!event.repeat) this.#submit();
   }
 
   #submit() {

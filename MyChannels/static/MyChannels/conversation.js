@@ -1,6 +1,6 @@
 // The conversation on the page: an entry per message, in order, bounded, staying where the reader reads.
 
-import { dayName, sameDay } from "./day.js";
+import { clock, dayName, sameDay } from "./day.js";
 import { claim, element, said } from "./entry.js";
 import { list } from "./name.js";
 import { Outbox } from "./outbox.js";
@@ -76,7 +76,7 @@ export class Conversation {
     this.#locale = locale;
     this.#load = load;
     this.#onUnseen = onUnseen;
-    this.#clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
+    this.#clock = clock(locale);
     this.#outbox = new Outbox(elements.outbox, texts, { clock: this.#clock, resend });
     this.#marker = element("li", "marker", texts.marker);
     this.#log.addEventListener("scroll", () => this.#scrolled(), { passive: true });
@@ -167,7 +167,7 @@ export class Conversation {
     this.#flush();
     if (!this.#presence.node || this.#presence.node !== this.#entries.lastElementChild) {
       const node = element("li", "presence");
-      node.ariaLive = "off"; // who listens is not told of everybody at the door
+      node.setAttribute("aria-live", "off"); // who listens is not told of everybody at the door
       this.#presence = { node, joined: [], left: [], more: { joined: 0, left: 0 } };
       this.#line(node);
     }
@@ -249,7 +249,6 @@ export class Conversation {
       if (found) {
         this.#more = found.more;
         this.#showQuietly(found.messages, "last");
-        return;
       }
     }
     this.#showStart();
@@ -313,11 +312,11 @@ export class Conversation {
 
   /** What is loaded is no news to a screen reader. */
   #showQuietly(messages, excess) {
-    this.#log.ariaLive = "off";
+    this.#log.setAttribute("aria-live", "off"); // as a property it is newer
     this.#keepPlace(() => this.#show(messages, excess));
     clearTimeout(this.#quiet);
     this.#quiet = setTimeout(() => {
-      this.#log.ariaLive = "polite";
+      this.#log.setAttribute("aria-live", "polite");
     }, QUIET);
   }
 
@@ -327,14 +326,11 @@ export class Conversation {
    */
   #show(messages, excess) {
     for (const message of messages) {
-      if (this.#shown.has(message.offset)) continue;
-      const node = said(message, this.#texts, this.#clock);
-      this.#insert(node, { offset: message.offset, message });
-      this.#shown.set(message.offset, node);
-      const outgoing = this.#own.get(message.offset);
-      if (outgoing) this.#claim(node, outgoing);
-      this.#relate(node);
-      this.#relate(this.#saidBeside(node, "nextElementSibling"));
+      try {
+        this.#showOne(message);
+      } catch (fault) {
+        console.error(fault); // one message hides no other
+      }
     }
     while (this.#entries.childElementCount > LIMIT) {
       const node = this.#entries[`${excess}ElementChild`];
@@ -349,6 +345,18 @@ export class Conversation {
     this.#nameDays();
     this.#showStart();
     this.#showUnseen();
+  }
+
+  /** @param {Message} message */
+  #showOne(message) {
+    if (this.#shown.has(message.offset)) return;
+    const node = said(message, this.#texts, this.#clock);
+    this.#insert(node, { offset: message.offset, message });
+    this.#shown.set(message.offset, node);
+    const outgoing = this.#own.get(message.offset);
+    if (outgoing) this.#claim(node, outgoing);
+    this.#relate(node);
+    this.#relate(this.#saidBeside(node, "nextElementSibling"));
   }
 
   /** Follows the end, or keeps what the reader reads where it is. */
@@ -430,7 +438,8 @@ export class Conversation {
     node.classList.toggle("again", again);
     node.querySelector(".who").classList.toggle("unseen", again); // told to ears each time
     const day = node.querySelector(".day");
-    if (newDay && !day) node.prepend(element("p", "day", this.#dayName(message)));
+    const name = newDay && !day && this.#dayName(message);
+    if (name) node.prepend(element("p", "day", name));
     else if (!newDay) day?.remove();
   }
 

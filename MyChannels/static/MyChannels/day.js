@@ -1,4 +1,5 @@
-// Days, as the reader's own calendar and language have them. No DOM.
+// Days and times, as the reader's own calendar and language have them. No DOM.
+// None of it throws: a message without its time is still a message.
 
 const DAY = 86_400_000; // milliseconds
 
@@ -8,20 +9,66 @@ function midnight(at) {
 }
 
 /**
+ * Which locale to format in: the page's language, as the reader's own country writes it.
+ * @param {readonly string[] | undefined} languages of the browser; some hold what Intl refuses, "en-US@posix"
+ * @param {string} lang of the page
+ */
+export function localeOf(languages, lang) {
+  const own = languages?.find((each) => each.slice(0, 2) === lang.slice(0, 2));
+  try {
+    return Intl.getCanonicalLocales(own)[0] ?? lang;
+  } catch {
+    return lang;
+  }
+}
+
+/**
+ * @param {string} locale
+ * @returns {(at: number) => string} the time of day; "" of what is no time
+ */
+export function clock(locale) {
+  let format;
+  return (at) => {
+    if (!isTime(at)) return "";
+    try {
+      format ??= new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
+      return format.format(at);
+    } catch {
+      return new Date(at).toTimeString().slice(0, 5);
+    }
+  };
+}
+
+/** @param {unknown} at */
+export function isTime(at) {
+  return typeof at === "number" && !Number.isNaN(new Date(at).getTime());
+}
+
+/**
+ * What is no time begins no day.
  * @param {number} one a time
  * @param {number} other
  */
 export function sameDay(one, other) {
-  return midnight(one) === midnight(other);
+  return !isTime(one) || !isTime(other) || midnight(one) === midnight(other);
 }
 
 /**
  * @param {number} at
  * @param {number} now
  * @param {string} locale
- * @returns {string} "Today", "Yesterday" or the date
+ * @returns {string} "Today", "Yesterday" or the date; "" of what is no time
  */
 export function dayName(at, now, locale) {
+  if (!isTime(at)) return "";
+  try {
+    return formatted(at, now, locale);
+  } catch {
+    return new Date(at).toDateString();
+  }
+}
+
+function formatted(at, now, locale) {
   const ago = Math.round((midnight(now) - midnight(at)) / DAY); // days are not always 24 hours
   if (ago === 0 || ago === 1) {
     const name = new Intl.RelativeTimeFormat(locale, { numeric: "auto" }).format(-ago, "day");

@@ -1,5 +1,6 @@
 // A message on the page.
 
+import { isTime } from "./day.js";
 import { parts } from "./links.js";
 import { colour, displayName } from "./name.js";
 
@@ -37,19 +38,41 @@ function words(text) {
 }
 
 /**
+ * What cannot be shown as it should be is shown as plain as it gets: it must not hide the others.
  * @param {import("./chat-client.js").Message} message
  * @param {Record<string, string>} texts
- * @param {Intl.DateTimeFormat} clock
+ * @param {(at: number) => string} clock
  */
-export function said({ sender, text, sent_at, deleted }, texts, clock) {
+export function said(message, texts, clock) {
+  try {
+    return furnished(message, texts, clock);
+  } catch (fault) {
+    console.error(fault);
+    return plain(message, texts);
+  }
+}
+
+function plain({ sender, text }, texts) {
+  const node = element("li", "said");
+  const who = element("p", "who");
+  who.append(element("bdi", "name", typeof sender === "string" ? sender : ""));
+  const legible = typeof text === "string";
+  node.append(
+    who,
+    element("p", legible ? "text" : "text removed", legible ? text : texts.unshowable),
+  );
+  return node;
+}
+
+function furnished({ sender, text, sent_at, deleted }, texts, clock) {
   const node = element("li", "said");
   node.dataset.colour = String(colour(sender));
   const who = element("p", "who");
   const name = element("bdi", "name", displayName(sender));
   name.title = sender;
   name.translate = false;
-  const time = element("time", "", clock.format(sent_at));
-  time.dateTime = new Date(sent_at).toISOString();
+  const time = element("time", "", clock(sent_at));
+  if (isTime(sent_at)) time.dateTime = new Date(sent_at).toISOString();
   who.append(name, " ", time);
   node.append(who, deleted ? element("p", "text removed", texts.removed) : words(text));
   return node;

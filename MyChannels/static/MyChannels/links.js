@@ -2,7 +2,7 @@
 
 // Printable ASCII alone: Chinese text touches an address without a space between, and what a
 // browser copies from its address bar is percent-encoded.
-const ADDRESS = /(?<![A-Za-z0-9])https?:\/\/[!-~]+/gi;
+const ADDRESS = /(^|[^A-Za-z0-9])(https?:\/\/[!-~]+)/gi;
 const NEVER_WITHIN = /[<>"`{}|\\^]/; // RFC 3986, 2
 const SENTENCE_END = /[.,:;!?'*_~]+$/;
 const BRACKETS = { ")": "(", "]": "[" };
@@ -26,18 +26,32 @@ function trimmed(address) {
 }
 
 /**
+ * @param {string} address
+ * @returns {string | undefined} none if it is no address after all
+ */
+function parsed(address) {
+  try {
+    return new URL(address).href; // URL.canParse() is too new
+  } catch {
+    return undefined;
+  }
+}
+
+/**
  * @param {string} text
  * @returns {{ text: string, href?: string }[]} together they are the text; links have an href
  */
 export function parts(text) {
   const found = [];
   let end = 0;
-  for (const { 0: match, index } of text.matchAll(ADDRESS)) {
+  for (const { 1: before, 2: match, index } of text.matchAll(ADDRESS)) {
     const address = trimmed(match);
-    if (!URL.canParse(address)) continue;
-    if (index > end) found.push({ text: text.slice(end, index) });
-    found.push({ text: address, href: new URL(address).href });
-    end = index + address.length;
+    const href = parsed(address);
+    if (href === undefined) continue;
+    const start = index + before.length;
+    if (start > end) found.push({ text: text.slice(end, start) });
+    found.push({ text: address, href });
+    end = start + address.length;
   }
   if (end < text.length) found.push({ text: text.slice(end) });
   return found;

@@ -83,5 +83,10 @@ export function colour(name) {
  */
 export function list(names, more, locale) {
   const shown = names.map((name) => `\u2068${displayName(name)}\u2069`);
-  return new Intl.ListFormat(locale).format(more ? [...shown, more] : shown);
+  const all = more ? [...shown, more] : shown;
+  try {
+    return new Intl.ListFormat(locale).format(all);
+  } catch {
+    return all.join(", ");
+  }
 }

@@ -16,7 +16,7 @@ export class Outbox {
   /**
    * @param {HTMLElement} list
    * @param {Record<string, string>} texts
-   * @param {{ clock: Intl.DateTimeFormat, resend: (outgoing: Outgoing) => void }} options
+   * @param {{ clock: (at: number) => string, resend: (outgoing: Outgoing) => void }} options
    */
   constructor(list, texts, { clock, resend }) {
     this.#list = list;
@@ -58,7 +58,7 @@ export class Outbox {
     const reason = this.#texts[`failed_${code}`] ?? detail;
     const node = element("div", "outcome");
     const why = element("p", "", fill(this.#texts.failed, { reason }));
-    why.role = "alert";
+    why.setAttribute("role", "alert"); // as a property it is newer
     const again = element("button", "", this.#texts.again);
     again.addEventListener("click", () => this.#resend(outgoing));
     const drop = element("button", "", this.#texts.drop);

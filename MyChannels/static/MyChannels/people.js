@@ -5,10 +5,10 @@ import { fill } from "./texts.js";
 
 export class People {
   #count;
-  #popover;
   #list;
   #texts;
   #load;
+  #open = false;
   #asking = false;
   #stale = false;
 
@@ -19,11 +19,13 @@ export class People {
    */
   constructor({ count, popover, list }, texts, load) {
     this.#count = count;
-    this.#popover = popover;
     this.#list = list;
     this.#texts = texts;
     this.#load = load;
-    popover.addEventListener("toggle", () => this.#refresh());
+    popover.addEventListener("toggle", ({ newState }) => {
+      this.#open = newState === "open";
+      this.#refresh();
+    });
   }
 
   /** @param {number} members how many are here now */
@@ -35,7 +37,7 @@ export class People {
 
   /** One question at a time, however many come and go meanwhile. */
   async #refresh() {
-    if (!this.#popover.matches(":popover-open")) return;
+    if (!this.#open) return;
     this.#stale = this.#asking;
     if (this.#asking) return;
     this.#asking = true;

@@ -3,9 +3,11 @@
 import { ChatClient } from "./chat-client.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
+import { localeOf } from "./day.js";
 import { list, readName, writeName } from "./name.js";
 import { Naming } from "./naming.js";
 import { People } from "./people.js";
+import { supplyPopovers } from "./popover.js";
 import { readRooms, withRoom, writeRooms } from "./recent.js";
 import { StateLine } from "./state-line.js";
 import { readTab, writeTab } from "./tab.js";
@@ -18,10 +20,9 @@ const MALFORMED = 4400;
 const find = (id) => document.getElementById(id);
 const page = find("room");
 const texts = readTexts(find("texts"));
-// The page's language, as the reader's own country writes it.
-const { lang } = document.documentElement;
-const locale = navigator.languages.find((each) => each.slice(0, 2) === lang.slice(0, 2)) ?? lang;
+const locale = localeOf(navigator.languages, document.documentElement.lang);
 const title = document.title;
+supplyPopovers(document);
 let name = readName(window);
 let unseen = 0;
 
@@ -130,8 +131,8 @@ on("gap", ({ newEpoch }) =>
   conversation.gap(texts.gap, { offset: client.welcome.offset, newEpoch }),
 );
 on("message", (message) => {
-  typists.stopped(message.sender);
   conversation.add(message);
+  typists.stopped(message.sender);
 });
 on("outgoing", (outgoing) => conversation.outgoing(outgoing));
 on("deleted", ({ offset }) => conversation.deleted(offset));
@@ -202,3 +203,8 @@ async function copyText(text) {
 writeRooms(window, withRoom(readRooms(window), page.dataset.room));
 naming.chosen(name);
 client.open();
+
+// All of it runs: only now the page offers what needs it.
+find("unstarted").remove();
+for (const each of ["composer", "copy"]) find(each).hidden = false;
+if (document.activeElement === document.body) composer.focus();

@@ -14,6 +14,7 @@ export class StateLine {
   #announcing;
   #announced = "connected"; // that it works is no news until it did not
   #everConnected = false;
+  #failed = false; // since it was connected
 
   /**
    * @param {{ page: HTMLElement, line: HTMLElement, announcer: HTMLElement }} elements
@@ -30,6 +31,7 @@ export class StateLine {
   show(state) {
     clearInterval(this.#ticking);
     if (state.kind === "connected") this.#everConnected = true;
+    if (state.kind !== "connecting") this.#failed = state.kind !== "connected";
     this.#page.dataset.state = state.kind;
     const began = performance.now(); // the device's clock may be set meanwhile
     const write = () => this.#write(state, state.delay - (performance.now() - began));
@@ -51,6 +53,8 @@ export class StateLine {
   #text(state) {
     if (state.kind === "closed") return this.#texts[`closed${state.code}`] ?? this.#texts.closed;
     if (state.kind === "waiting" && !this.#everConnected) return this.#texts.unreachable;
+    if (state.kind === "connecting" && this.#failed)
+      return this.#everConnected ? this.#texts.lost : this.#texts.notYet;
     return this.#texts[state.kind];
   }
 
