@@ -47,5 +47,8 @@ templates=$(find MyChannels/templates -name '*.html')
 check "templates' format" djade --check --target-version 5.2 $templates
 check templates djlint --lint MyChannels/templates
 check "pages' code" biome ci --colors=off MyChannels/static tests/javascript tests/bench/peers
+# ESLint looks for modules in its folder alone, and for its base in the configuration's.
+check "pages' browsers" env PATH="/opt/node/bin:$PATH" /opt/browsers/node_modules/.bin/eslint \
+    --config /opt/browsers/eslint.config.mjs --max-warnings 0 MyChannels/static
 check spelling typos
 exit $failed
