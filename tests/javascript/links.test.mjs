@@ -94,8 +94,8 @@ test("a letter or digit before an address makes it none, anything else does not"
 });
 
 test("a long text takes no long time", () => {
-  const began = performance.now();
+  const began = process.cpuUsage(); // what else this machine does takes none of it
   parts(`https://a.example/${"(".repeat(50_000)}${").".repeat(50_000)}`);
   parts("https://".repeat(20_000));
-  assert.ok(performance.now() - began < 2_000);
+  assert.ok(process.cpuUsage(began).user < 2_000_000);
 });
