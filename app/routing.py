@@ -15,6 +15,7 @@ django_application = get_asgi_application()
 from django.conf import settings
 
 import MyChannels.routing
+from app.accounts import Accounts
 from app.drain import draining
 from app.handshake import OriginGuard, not_found
 from app.headers import JoinedHeaders
@@ -46,3 +47,4 @@ async def leave_rooms() -> None:
 
 draining.seconds = settings.DRAIN_SECONDS
 draining.at_end(leave_rooms)
+draining.at_end(Accounts.leave)

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.http import parse_cookie
 
+from app.accounts import Accounts
 from app.headers import joined
 from app.names import UnusableName, refuse
 
@@ -34,6 +35,8 @@ class Sessions:
         scope = {**scope, "headers": headers, "cookies": cookies, "session": session}
         scope["user"] = AnonymousUser() if session.session_key is None else await get_user(scope)
         try:
+            if scope["user"].is_authenticated:
+                return await Accounts.current().serve(self.application, scope, receive, send)
             return await self.application(scope, receive, send)
         except UnusableName as fault:  # here, and not in a middleware of its own, whose frame each socket would hold
             return await refuse(fault, scope, send)

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, Literal, NotRequired, get_args, get_origin, get_type_hints
 
 import pytest
+from django.conf import settings
 
+from app import accounts
 from MyChannels import messages, presence, writer
 from MyChannels.consumers import room as room_consumer
 from MyChannels.groups import ROOM_NAME_LENGTH, room_group
@@ -109,8 +111,16 @@ def test_names_of_the_query_are_those_of_the_code() -> None:
 def test_close_codes_of_the_code_are_documented() -> None:
     codes = {int(code) for cells in rows("Refusals", "answer") for code in re.findall(r"close (\d+)", cells[0])}
     ours = {room_consumer.MALFORMED, room_consumer.UNREADABLE, room_consumer.RATE_LIMITED, writer.TOO_SLOW}
+    ours.add(accounts.LOGIN_ENDED)
     servers = {1007, 1009, 1012}  # app/servers/'s own, and the libraries' by RFC 6455
     assert codes == ours | servers
+
+
+def test_a_login_is_looked_up_as_often_as_is_promised() -> None:
+    seconds = re.search(r"Within (\d+) s, on every path and worker", section("Refusals"))
+    assert seconds
+    database: Any = settings.DATABASES["default"]
+    assert 2 * accounts.ROUND_SECONDS + database["OPTIONS"]["timeout"] <= int(seconds[1])
 
 
 def test_event_of_the_group_has_the_documented_keys() -> None:

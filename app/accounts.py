@@ -1,0 +1,204 @@
+"""Whether a socket that an account opened is still that account's.
+
+Who somebody is, is found out when a socket is opened, and a socket lives a day. Here each process looks the sessions
+of its open sockets up again, and closes the sockets of those that have ended: by a logout, by their age, or because
+the account was deactivated, deleted or renamed, or has another password. A socket without an account costs nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from weakref import WeakKeyDictionary
+
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model, load_backend
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.sessions.backends import cached_db, db
+from django.db import close_old_connections
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+logger = logging.getLogger(__name__)
+
+LOGIN_ENDED = 4401
+# docs/protocol.md promises 60 s: two rounds, and a database that takes its whole timeout for one answer.
+ROUND_SECONDS = 20.0
+AT_ONCE = 100  # sessions in one query: what the thread does meanwhile holds up the event loop's own work
+# Of Django's own engines, those whose sessions one query finds. One that reads them in another way is asked for each.
+READ_TOGETHER = (db.SessionStore.load, cached_db.SessionStore.load)
+
+# A thread of its own, and not the one that consumers share for their database work.
+thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="accounts")
+
+
+class Login(NamedTuple):
+    session_key: str
+    user_id: Any
+    name: str  # under which the account speaks
+
+
+class Socket:
+    """What one application receives and sends, which ends with its login."""
+
+    __slots__ = ("_receive", "_send", "ended")
+
+    def __init__(self, receive: Any, send: Any) -> None:
+        self._receive = receive
+        self._send = send
+        self.ended = False
+
+    async def receive(self) -> Any:
+        """Without what the peer says until it has answered the close frame, for which it may take its time."""
+        while True:
+            event = await self._receive()
+            if not self.ended or event["type"] != "websocket.receive":
+                return event
+
+    async def send(self, event: Any) -> None:
+        if not self.ended:
+            await self._send(event)
+
+    async def end(self) -> None:
+        self.ended = True
+        await self._send({"type": "websocket.close", "code": LOGIN_ENDED, "reason": "the login has ended"})
+
+
+class Accounts:
+    """One event loop's sockets that were opened by accounts. `Accounts.current()` is the running loop's."""
+
+    _all: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, Accounts]] = WeakKeyDictionary()
+
+    @classmethod
+    def current(cls) -> Accounts:
+        return cls._all.setdefault(asyncio.get_running_loop(), cls())
+
+    @classmethod
+    async def leave(cls) -> None:
+        """For the end of the process."""
+        if (accounts := cls._all.get(asyncio.get_running_loop())) and accounts._checking:
+            accounts._checking.cancel()
+            await asyncio.wait([accounts._checking])
+
+    def __init__(self) -> None:
+        self._sockets: dict[Login, set[Socket]] = {}
+        self._checking: asyncio.Task[None] | None = None
+        self._interrupted = False
+
+    async def serve(self, application: Any, scope: dict[str, Any], receive: Any, send: Any) -> Any:
+        """Runs the application for as long as the login lasts that `scope` holds."""
+        user, socket = scope["user"], Socket(receive, send)
+        login = Login(scope["session"].session_key, user.pk, user.get_username())
+        self._sockets.setdefault(login, set()).add(socket)
+        if self._checking is None or self._checking.done():
+            self._checking = asyncio.get_running_loop().create_task(self._check_all())
+        try:
+            return await application(scope, socket.receive, socket.send)
+        finally:
+            if sockets := self._sockets.get(login):
+                sockets.discard(socket)
+                if not sockets:
+                    del self._sockets[login]
+
+    async def _check_all(self) -> None:
+        """As long as there are any: round after round, each spread over its time."""
+        await asyncio.sleep(random.uniform(0, ROUND_SECONDS))  # noqa: S311  # processes that began together do not ask together
+        while logins := list(self._sockets):
+            batches = [logins[first : first + AT_ONCE] for first in range(0, len(logins), AT_ONCE)]
+            for batch in batches:
+                await self._check(batch)
+                await asyncio.sleep(ROUND_SECONDS / len(batches))
+
+    async def _check(self, logins: list[Login]) -> None:
+        try:
+            over = await asyncio.get_running_loop().run_in_executor(thread, ended, logins)
+        except Exception as fault:  # whatever a database, a cache or an engine of somebody's own raises
+            if not self._interrupted:
+                logger.warning("logins cannot be looked up, every socket stays open meanwhile: %r", fault)
+            self._interrupted = True
+            return
+        self._interrupted = False
+        for login in over:
+            for socket in self._sockets.pop(login, ()):
+                try:
+                    await socket.end()
+                except Exception:
+                    logger.exception("a socket whose login has ended could not be closed")
+        if over:
+            logger.info("closed the sockets of %d logins that have ended", len(over))
+
+
+# ── In the thread ──────────────────────────────────────────────────────────────────────────────────
+
+
+def ended(logins: Collection[Login]) -> set[Login]:
+    """Those that Django would not take for a login any more. Raises what the database and the session engine do."""
+    close_old_connections()
+    try:
+        sessions = _sessions({login.session_key for login in logins})
+        users = _users(sessions.values())
+        return {login for login in logins if not _lasts(login, sessions.get(login.session_key), users)}
+    finally:
+        close_old_connections()
+
+
+def _sessions(keys: Collection[str]) -> dict[str, Mapping[str, Any]]:
+    """What the sessions hold that there still are."""
+    store = import_module(settings.SESSION_ENGINE).SessionStore
+    if store.load not in READ_TOGETHER:
+        return {key: _loaded(store, key) for key in keys}
+    found = store.get_model_class()._default_manager.filter(session_key__in=keys, expire_date__gt=timezone.now())
+    return {session.session_key: session.get_decoded() for session in found}
+
+
+def _loaded(store: Any, key: str) -> Mapping[str, Any]:
+    """Some engines take an outage for an empty session; the question whether it exists is what raises then."""
+    content: Mapping[str, Any] = store(key).load()
+    if not content and store(key).exists(key):
+        content = store(key).load()
+    return content
+
+
+def _users(sessions: Iterable[Mapping[str, Any]]) -> dict[tuple[str, Any], Any]:
+    """By backend and key: the users of these sessions, as far as their backends let them in."""
+    asked: dict[str, set[Any]] = defaultdict(set)
+    for session in sessions:
+        path, user_id = _named_by(session)
+        if path in settings.AUTHENTICATION_BACKENDS:
+            asked[path].add(user_id)
+    found: dict[tuple[str, Any], Any] = {}
+    for path, ids in asked.items():
+        backend: Any = load_backend(path)
+        if type(backend).get_user is ModelBackend.get_user:
+            users = get_user_model()._default_manager.in_bulk(ids)
+            found |= {(path, pk): user for pk, user in users.items() if backend.user_can_authenticate(user)}
+        else:
+            found |= {(path, pk): user for pk in ids if (user := backend.get_user(pk))}
+    return found
+
+
+def _named_by(session: Mapping[str, Any]) -> tuple[str, Any]:
+    if SESSION_KEY not in session:
+        return "", None
+    return session.get(BACKEND_SESSION_KEY, ""), get_user_model()._meta.pk.to_python(session[SESSION_KEY])
+
+
+def _lasts(login: Login, session: Mapping[str, Any] | None, users: Mapping[tuple[str, Any], Any]) -> bool:
+    user = users.get(_named_by(session)) if session else None
+    if not session or user is None or (user.pk, user.get_username()) != (login.user_id, login.name):
+        return False
+    if not hasattr(user, "get_session_auth_hash"):
+        return True  # of a user model that is not of django.contrib.auth's making
+    given = session.get(HASH_SESSION_KEY, "")
+    return any(
+        constant_time_compare(given, valid)
+        for valid in (user.get_session_auth_hash(), *user.get_session_auth_fallback_hash())
+    )
