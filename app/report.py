@@ -94,7 +94,12 @@ def _environments(
     """What counts, where it does not come from a file, and what a service gets that is something else."""
     # Compose's own variables are asked for by name only where the shell has them.
     common = {name: value for name, value in (written | reading.variables).items() if value is not None and _ours(name)}
-    sources = dict.fromkeys(reading.shell, "set in the shell, which wins over .env")
+    sources = {
+        name: "set in the shell, which wins over .env"
+        if common.get(name)
+        else f"set and empty in the shell: unset {name}"
+        for name in reading.shell
+    }
     services = (reading.model or {}).get("services", {})
     given = {
         service: {name: value for name, value in _environment(its).items() if value is not None and _ours(name)}

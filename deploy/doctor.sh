@@ -130,7 +130,7 @@ check_env() {
         name=${line%%:*}
         case $line in
         *": line "[0-9]*) finding env error "$line" "a line that Compose can read" "correct it, then make up" ;;
-        *"set in the shell"*) finding env error "$line" "what docs/configuration.md says of it" "unset $name, or correct it where it is set; then make up" ;;
+        *"set in the shell"* | *"set and empty in the shell"*) finding env error "$line" "what docs/configuration.md says of it" "unset $name, or correct it where it is set; then make up" ;;
         *"did you mean "*) finding env error "$line" "a known name" "in .env: ${line##*did you mean } instead of $name" ;;
         *) finding env error "$line" "what docs/configuration.md says of it" "correct $name in .env, then make up" ;;
         esac

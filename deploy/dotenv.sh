@@ -48,6 +48,8 @@ project() { # the project's name, if Compose, the engine and its name server tak
             "unset COMPOSE_PROJECT_NAME"
     fi
     name=$(project_that_compose_reads)
+    [ -n "$name" ] || docker compose version > /dev/null 2>&1 ||
+        fail "no Docker with Compose to read the variables" "one that answers: docker compose version" "bash deploy/engine.sh"
     # With -web behind it, it names an image: https://github.com/distribution/reference
     if [[ $name =~ ^[a-z0-9]+((_|__|-+)[a-z0-9]+)*-*$ ]] && [ "${#name}" -le "$LONGEST_PROJECT" ]; then
         echo "$name"

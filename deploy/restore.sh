@@ -21,10 +21,11 @@ file=${1:-}
 output=$(gzip -t "$file" 2>&1) || fail "no backup, or a damaged one (${output//$'\n'/ })" "a file that make backup wrote" "another one: ls -t backups/"
 
 lock restore
+bash deploy/engine.sh # Compose reads the variables, the project's name among them
 own restore
 project=$(bash deploy/dotenv.sh get COMPOSE_PROJECT_NAME channels)
 volumes=$(docker volume ls --quiet --filter "label=com.docker.compose.project=$project" 2> /dev/null) || volumes=
-before=$(served_image "$project" 2> /dev/null) || before= # no engine yet
+before=$(served_image "$project" 2> /dev/null) || before=
 
 # No impact yet.
 bash deploy/prepare.sh restore

@@ -59,6 +59,27 @@ def test_a_running_stack_is_left_alone(stack: Clone):
         configuration.write_text(good)
 
 
+def test_what_the_shell_says_is_checked_too(stack: Clone):
+    """It wins over .env, also where only Redis or gunicorn read it, and where it is empty."""
+    before = [c["Id"] for c in stack.containers()]
+    shell = {"REDIS_MAXMEMORY": "lots", "WEB_CONCURRENCY": "many", "LOG_LEVEL": "debug", "HTTP_PORT": ""}
+    for command in ("up", "deploy"):
+        done = stack.make(command, check=False, **shell)
+        assert done.returncode
+        assert [name for name in shell if f"\n  {name}: " not in done.stderr] == []
+    assert [c["Id"] for c in stack.containers()] == before
+
+
+def test_a_projects_name_is_judged_before_anything_is_written(fresh_clone: Callable[[], Clone]):
+    clone = fresh_clone()
+    for name in ("chat_", "a___b", "Tbx", ""):
+        done = clone.make("up", check=False, COMPOSE_PROJECT_NAME=name)
+        assert done.returncode
+        assert "COMPOSE_PROJECT_NAME" in done.stderr
+    assert not (clone.path / ".env").exists()
+    assert not (clone.path / "secrets").exists()
+
+
 def test_values_that_disagree_are_a_fault(unstarted: Clone):
     shutil.copy(unstarted.path / ".env.example", unstarted.path / ".env")
     unstarted.set(COMPOSE_PROJECT_NAME=unstarted.project, HTTP_PORT=str(unstarted.port))

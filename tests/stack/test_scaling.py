@@ -75,6 +75,18 @@ def test_the_number_is_remembered(stack: Clone):
     assert workers(stack).keys() == scaled
 
 
+def test_workers_that_cannot_start_are_not_remembered(stack: Clone):
+    before, configuration = workers(stack).keys(), (stack.path / ".env").read_bytes()
+    secret = stack.path / "secrets/redis_password"
+    kept = secret.rename(secret.with_name("kept"))
+    try:
+        assert stack.make("scale", "N=3", check=False).returncode
+    finally:
+        kept.rename(secret)
+    assert (stack.path / ".env").read_bytes() == configuration
+    assert workers(stack).keys() == before
+
+
 def test_what_is_no_number_changes_nothing(stack: Clone):
     before, configuration = workers(stack).keys(), (stack.path / ".env").read_bytes()
     for number in ("", "0", "two", "-1", "100"):

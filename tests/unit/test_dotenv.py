@@ -26,7 +26,7 @@ def run(tmp_path: Path) -> Run:
     def run(*command: str, **shell: str) -> subprocess.CompletedProcess[str]:
         path = {"PATH": f"{docker.parent}:{os.environ['PATH']}"}
         return subprocess.run(
-            ["bash", *command], cwd=tmp_path, env=path | shell, capture_output=True, text=True, check=False, timeout=60
+            ["bash", *command], cwd=tmp_path, env=path | shell, capture_output=True, text=True, check=False, timeout=300
         )
 
     return run
