@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 HEARTBEAT_SECONDS = 5.0
 ALIVE_SECONDS = 15  # without a heartbeat
+# A heartbeat is seen by the others up to one of theirs later.
+SILENT_SECONDS = ALIVE_SECONDS - HEARTBEAT_SECONDS
 GATHER_SECONDS = 0.2  # changes within are told together
 # Who comes back within this time was never away: a reconnecting client, a reloaded page.
 GRACE_SECONDS = 2.0
@@ -38,10 +40,17 @@ Names = dict[str, str]
 
 
 class Roster:
-    """The processes' lists in Redis."""
+    """The processes' lists in Redis.
 
-    def __init__(self, connection: Connection) -> None:
+    Each process measures by its own monotonic clock how long another has been silent: any other clock may be set, and
+    those of two machines may differ. Redis' expiry, which goes by Redis' clock, only tidies up: a list that it drops
+    too early is put back by the next heartbeat.
+    """
+
+    def __init__(self, connection: Connection, *, now: Callable[[], float] = time.monotonic) -> None:
         self._ask = connection.ask
+        self._now = now
+        self._beats: dict[str, tuple[float, float]] = {}  # by process: the last one, and when it was first seen
 
     async def save(self, process: str, version: int, rooms: Mapping[str, Names]) -> bool:
         """Replaces these rooms' members of `process`, and says that it lives.
@@ -52,7 +61,8 @@ class Roster:
         empty = [room for room, names in rooms.items() if not names]
         # One HSET: a reader sees a version with exactly its members.
         lists = [part for room, names in rooms.items() for part in (room, json.dumps(names))]
-        alive_until = int(time.time() + ALIVE_SECONDS)
+        # Any number will do that differs from the last. The build before this one compares it with its clock.
+        beat = int(time.time() + ALIVE_SECONDS)
         added, *_ = await asyncio.gather(
             self._ask("HSET", key, "", version, *lists),
             *(
@@ -61,7 +71,7 @@ class Roster:
                 else []
             ),
             self._ask("EXPIRE", key, ALIVE_SECONDS),
-            self._ask("ZADD", PROCESSES_KEY, alive_until, process),
+            self._ask("ZADD", PROCESSES_KEY, beat, process),
             self._ask("EXPIRE", PROCESSES_KEY, ALIVE_SECONDS),
         )
         return bool(added == 1 + len(rooms))
@@ -74,12 +84,19 @@ class Roster:
 
     async def alive(self) -> set[str]:
         """The processes that have said so lately; the others are taken off."""
-        now = int(time.time())
-        found, _ = await asyncio.gather(
-            self._ask("ZRANGE", PROCESSES_KEY, now, "+inf", "BYSCORE"),
-            self._ask("ZREMRANGEBYSCORE", PROCESSES_KEY, "-inf", f"({now}"),
-        )
-        return {process.decode() for process in found}
+        told = await self._ask("ZRANGE", PROCESSES_KEY, 0, -1, "WITHSCORES")
+        now = self._now()
+        beats = {process.decode(): float(beat) for process, beat in told}
+        self._beats = {
+            process: known if (known := self._beats.get(process)) and known[0] == beat else (beat, now)
+            for process, beat in beats.items()
+        }
+        silent = {process for process, (_, seen) in self._beats.items() if now - seen >= SILENT_SECONDS}
+        for process in silent:
+            del self._beats[process]
+        if silent:
+            await self._ask("ZREM", PROCESSES_KEY, *silent)
+        return beats.keys() - silent
 
     async def remove(self, process: str) -> None:
         """Takes a process and its members off."""

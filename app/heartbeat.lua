@@ -3,6 +3,9 @@
 -- A process' list of memberships has entries `group channel`. Who is not among the processes, and has a list,
 -- was taken for dead meanwhile: frozen, or cut off. It is put back.
 --
+-- The clock is Redis', one for all, and may be set. Forward: a process is put back by its next heartbeat. Back: what
+-- the dead have left stays for as much longer, and is written to in vain.
+--
 -- ARGV  the layer's prefix; the process; seconds of silence after which one is dead; seconds that a group and
 --       a list are kept; seconds that a dead process' list is kept, in case it comes back
 -- Returns how many memberships were put back, and how many of dead processes were removed.

@@ -23,6 +23,7 @@ from MyChannels.presence import (
     HEARTBEAT_SECONDS,
     Names,
     Presence,
+    Roster,
     said_of,
 )
 from tests.unit.virtual_time import in_virtual_time, now, passes, settle
@@ -771,3 +772,48 @@ async def test_process_that_has_ended_says_no_more_that_it_lives() -> None:
     one.die()
     await passes(SOON)
     assert await town.shelf.alive() == {"two"}
+
+
+class Redis:
+    """As much of it as the heartbeats need."""
+
+    def __init__(self) -> None:
+        self.beats: dict[bytes, int] = {}
+
+    async def ask(self, *command: Any) -> Any:
+        match command:
+            case ("ZRANGE", _, 0, -1, "WITHSCORES"):
+                return [[process, float(beat)] for process, beat in self.beats.items()]
+            case ("ZREM", _, *processes):
+                for process in processes:
+                    del self.beats[process.encode()]
+
+
+HOUR = 3600
+
+
+@pytest.mark.parametrize("step", [HOUR, -HOUR])
+async def test_life_is_measured_by_no_clock_that_can_be_set(step: int) -> None:
+    """Whatever the clock of the process that beats, or of the machine, says."""
+    redis, at = Redis(), [0.0]
+    roster = Roster(redis, now=lambda: at[0])  # type: ignore[arg-type]
+    redis.beats = {b"living": 1_000_000, b"dead": 1_000_000 + step}
+    for seconds in range(0, 10, 5):
+        at[0] = float(seconds)
+        redis.beats[b"living"] += 5 + step
+        assert await roster.alive() == {"living", "dead"}
+    at[0] = 10.0
+    redis.beats[b"living"] += 5
+    assert await roster.alive() == {"living"}
+    assert list(redis.beats) == [b"living"]
+
+
+async def test_a_process_that_was_taken_off_is_alive_with_its_next_heartbeat() -> None:
+    redis, at = Redis(), [0.0]
+    roster = Roster(redis, now=lambda: at[0])  # type: ignore[arg-type]
+    redis.beats = {b"frozen": 1}
+    assert await roster.alive() == {"frozen"}
+    at[0] = 60.0
+    assert await roster.alive() == set()
+    redis.beats[b"frozen"] = 1  # as before
+    assert await roster.alive() == {"frozen"}
