@@ -202,6 +202,7 @@ while read -r event count; do
 done < /sys/fs/cgroup/memory.events || while read -r event count; do
     [ "$event" != oom_kill ] || echo "$count"
 done < /sys/fs/cgroup/memory/memory.oom_control
+[ ! -r /run/nginx/events.conf ] || { echo "==== connections $1" && tr -cd 0-9 < /run/nginx/events.conf && echo; }
 echo "==== descriptors $1"
 cd /proc && for p in [0-9]*; do
     [ -r "$p/fd" ] && set -- $(ls "$p/fd") && limit=$(while read -r a b c soft rest; do

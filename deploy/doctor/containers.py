@@ -130,6 +130,29 @@ def descriptors(facts: Facts) -> list[Finding]:
                         '"default-ulimits" in /etc/docker/daemon.json',
                     )
                 )
+    found += _fewer_than_nginx_lets_in(facts)
     if found or not highest[1]:
         return found
     return [ok("descriptors", f"at most {highest[1]}")]
+
+
+def _fewer_than_nginx_lets_in(facts: Facts) -> list[Finding]:
+    """What the workers may open, all together, against what nginx is configured to hand on to them."""
+    lets_in = facts.connections  # of both its processes, and a socket takes two
+    workers = [_limits(facts, container) for container in facts.service(facts.sockets)]
+    possible = sum(max(limits) for limits in workers if limits)
+    if not possible or possible >= lets_in:
+        return []
+    return [
+        warning(
+            "descriptors",
+            f"the {len(workers)} {facts.sockets} may open {possible} files together, nginx lets {lets_in} sockets in",
+            "as many; a socket that finds none is refused",
+            'make scale N=<more>   or raise the engine\'s limit: "default-ulimits" in /etc/docker/daemon.json',
+        )
+    ]
+
+
+def _limits(facts: Facts, container: Container) -> list[int]:
+    lines = (line.split(None, 3) for line in facts.descriptors.get(container.name, "").splitlines())
+    return [int(limit) for _, _, limit, _ in lines if limit.isdigit()]

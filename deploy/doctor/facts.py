@@ -45,6 +45,7 @@ class Facts:
     images: dict[str, str] = field(default_factory=dict)  # the tag's present image
     hashes: dict[str, str] = field(default_factory=dict)  # each service's present configuration
     descriptors: dict[str, str] = field(default_factory=dict)  # by container: lines of `pid used limit command`
+    connections: int = 0  # that each of nginx's two processes may have
     kills: dict[str, int] = field(default_factory=dict)  # by container: for lack of memory, since it started
     redis: str = ""  # what services/redis/redis-report.sh prints
 
@@ -62,6 +63,7 @@ def parse(text: str) -> Facts:
         images=_pairs(sections["images"]),
         hashes=_pairs(sections["hashes"]),
         descriptors=_by_container(sections, "descriptors"),
+        connections=max(map(_number, _by_container(sections, "connections").values()), default=0),
         kills={name: _number(text) for name, text in _by_container(sections, "kills").items()},
         redis=sections.get("redis", ""),
     )

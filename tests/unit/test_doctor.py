@@ -99,12 +99,14 @@ def test_facts_are_read_from_their_sections() -> None:
         "==== descriptors channels-daphne-1\n1 22 20000 python\n"
         "==== kills channels-daphne-1\n2\n"
         "==== kills channels-nginx-1\n"
+        "==== connections channels-nginx-1\n7680\n"
         "==== redis\nerror: no\n"
     )
     assert told == stack(
         WORKER,
         descriptors={"channels-daphne-1": "1 22 20000 python\n"},
         kills={"channels-daphne-1": 2, "channels-nginx-1": 0},
+        connections=7680,
         redis="error: no\n",
     )
 
@@ -179,6 +181,17 @@ def test_drift(told: dict[str, Any], level: str) -> None:
 def test_file_descriptors(used: int, level: str) -> None:
     lines = f"1 {used} 1000 python -m x\n7 5 unlimited sh\n"
     assert only(containers.descriptors(stack(descriptors={WORKER.name: lines}))).level == level
+
+
+@pytest.mark.parametrize(("limit", "level"), [(1024, "warning"), (3839, "warning"), (3840, "ok"), (1048576, "ok")])
+def test_workers_may_open_as_many_files_as_nginx_lets_sockets_in(limit: int, level: str) -> None:
+    second = replace(WORKER, name="channels-daphne-2")
+    told = {
+        WORKER.name: f"1 9 {limit} python\n7 5 unlimited sh\n",
+        second.name: f"1 9 {limit} python\n9 5 20 sh\n",
+    }
+    found = containers.descriptors(stack(WORKER, second, descriptors=told, connections=7680))
+    assert only(found).level == level
 
 
 # ── Redis ──────────────────────────────────────────────────────────────────────────────────────
