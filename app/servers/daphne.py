@@ -7,6 +7,7 @@ fail without it, but for what only saves work.
 
 import asyncio
 import logging
+import math
 import os
 import random
 import signal
@@ -16,11 +17,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import Context
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 # Daphne comes first: importing it is what installs Twisted's asyncio reactor.
 from autobahn.twisted import websocket as autobahn_twisted
 from autobahn.websocket import protocol as autobahn
+from daphne import http_protocol, server, ws_protocol
 from daphne.cli import CommandLineInterface as StockCommandLine
 from daphne.http_protocol import HTTPFactory as StockHTTPFactory
 from daphne.http_protocol import WebRequest as StockRequest
@@ -35,6 +38,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.tcp import Connection, Port
 
 from app.drain import draining
+from app.servers.files import raise_limit
 from app.servers.memory import freeze
 from app.servers.readers import Readers
 from app.servers.websocket import (
@@ -62,6 +66,13 @@ vars(autobahn_twisted)["hltype"] = vars(autobahn_twisted)["hlval"] = lambda _: "
 vars(asyncioreactor)["callWithLogger"] = lambda _, call, *arguments: call(*arguments)
 logger = logging.getLogger(__name__)
 reactor: Any = installed_reactor  # without its plugin mypy takes no zope interface for a type
+# Twisted and Daphne measure every duration by the wall clock. Set back by an hour, it would keep pings, time-outs and
+# closes waiting for as long.
+reactor.seconds = time.monotonic
+for call in reactor.getDelayedCalls():
+    call.cancel()  # the reactor's own, by the other clock, for a moment in half a century; it does nothing
+for module in (http_protocol, server, ws_protocol):
+    vars(module)["time"] = SimpleNamespace(time=time.monotonic)
 
 readers = Readers(reactor)
 BACKLOG = 2048
@@ -72,6 +83,9 @@ CANCELLED_SECONDS = 1
 # Who has sent the signal twice waits so long for the peers, and for peers and applications together.
 HURRIED_PEERS_SECONDS, HURRIED_SECONDS = 0.5, 1.0
 POLL_SECONDS = 0.05
+# From this share of the longest life on a socket is ended, at an age chosen at random.
+YOUNG = 0.9
+CHECK_SECONDS = 2  # Daphne's, between two looks at each socket
 FINAL_TEXT, MASKED = 0x81, 0x80  # of a frame's first byte and its second (RFC 6455, 5.2)
 MOST_BYTES = 65_535  # that a length of sixteen bits can name
 LENGTH_FOLLOWS = 126  # in place of a length of up to 125: sixteen bits have it
@@ -121,6 +135,7 @@ class WebSocketProtocol(StockProtocol):
     # On the class, so that a connection whose peer keeps up has none of its own.
     paused = False
     waiting_bytes = 0
+    ends_at: float | None = None  # its age then, in seconds, once it is old
     resumed: asyncio.Event | None = None
     held_back = False
     send_queue: Any = ()  # a deque, when something waits
@@ -336,7 +351,7 @@ class WebSocketProtocol(StockProtocol):
         except UnicodeDecodeError:
             return False
         self.data = data[end:]
-        self.last_ping = time.time()
+        self.last_ping = time.monotonic()
         self.application_queue.put_nowait({"type": "websocket.receive", "text": text})
         self.hold_back_if_full()
         return bool(self.data)
@@ -431,6 +446,20 @@ class WebSocketProtocol(StockProtocol):
             self.factory.reactor.callLater(0, self.read_on)
         if self.state == CLOSING:
             self.watch()
+
+    def check_timeouts(self) -> None:
+        """Daphne's, every 2 s. It ends all sockets together that were opened together."""
+        limit = self.server.websocket_timeout
+        if limit >= 0 and self.duration() > limit * YOUNG:
+            self.ends_at = self.ends_at or random.uniform(limit * YOUNG, limit)  # noqa: S311 - nobody gains by guessing
+            if self.duration() > self.ends_at:
+                self.ends_at = math.inf
+                self.factory.reactor.callLater(random.uniform(0, CHECK_SECONDS), self.go_away)  # noqa: S311
+        super().check_timeouts()
+
+    def serverClose(self, code: int | None = None) -> None:  # noqa: N802 - Daphne's name
+        """Of a socket that is too old. Stock's 1000 says that all is done, and this one is to come back."""
+        self.go_away()
 
     def go_away(self) -> None:
         if self.state == OPEN:
@@ -665,6 +694,7 @@ class CommandLineInterface(StockCommandLine):
         if logging.getLogger("daphne").hasHandlers():
             logging.getLogger().addHandler(logging.NullHandler())
         freeze()
+        raise_limit()
         super().run(args)
         if self.server.cancelled:
             # Perhaps in a thread, which cannot be, and for which the interpreter would wait.

@@ -15,6 +15,7 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = "/tmp"  # noqa: S108
 
 from prometheus_client.multiprocess import mark_process_dead
 
+from app.servers.files import raise_limit
 from app.settings import DRAIN_SECONDS, LOGGING, SERVICE
 from services.web import static
 
@@ -31,6 +32,7 @@ logconfig_dict = LOGGING
 
 
 def on_starting(_server: Any) -> None:
+    raise_limit()  # the workers inherit it
     if SERVICE == "web":  # who serves sockets has no pages that would name the files
         static.publish()
 

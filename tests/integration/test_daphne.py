@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 from tests.integration.socket_server import (  # noqa: F401 - a fixture among them
     CLOSE,
@@ -179,3 +180,32 @@ def test_an_error_is_logged_once_whatever_logging_the_application_configures(
     failures = [line for line in ended.stderr.splitlines() if "Listen failure" in line]
     assert (ended.returncode, len(failures)) == (1, 1)
     assert prefix in failures[0]
+
+
+# --- Time and files ---------------------------------------------------------------------------------------------------
+
+
+def test_old_sockets_are_ended_with_1012_and_not_all_at_once(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    async def life(port: int) -> tuple[int, float]:
+        async with connect(f"ws://127.0.0.1:{port}/echo?0", proxy=None) as peer:
+            opened = time.monotonic()
+            with pytest.raises(ConnectionClosed) as closed:
+                await asyncio.wait_for(peer.recv(), DEADLINE)
+            assert closed.value.rcvd
+            return closed.value.rcvd.code, time.monotonic() - opened
+
+    async def lives(port: int) -> list[tuple[int, float]]:
+        return await asyncio.gather(*[life(port) for _ in range(10)])
+
+    with running("daphne", request.path, tmp_path, "--websocket_timeout", "4") as server:
+        codes, ages = zip(*asyncio.run(lives(server.port)), strict=True)
+        told = {server.wait_for("disconnected")["disconnected"] for _ in codes}
+    assert set(codes) == told == {1012}
+    assert min(ages) > 3
+    assert max(ages) - min(ages) > 0.1
+
+
+def test_no_duration_is_measured_by_a_clock_that_may_be_set(own: Server) -> None:
+    with own.connect("/clocks"):
+        for clock in own.wait_for("clocks")["clocks"]:
+            assert abs(clock - time.monotonic()) < DEADLINE

@@ -6,7 +6,9 @@ import os
 import random
 import select
 import struct
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +22,8 @@ from tests.integration.socket_server import (  # noqa: F401 - fixtures among the
     CONTINUATION,
     DEADLINE,
     LIMIT,
+    PING,
+    PONG,
     PUT_OFF,
     RESERVED,
     TEXT,
@@ -29,9 +33,11 @@ from tests.integration.socket_server import (  # noqa: F401 - fixtures among the
     frame,
     go_ahead,
     kind_of_server,
+    next_frame,
     own_server,
     report,
     routed,
+    running,
     shared_server,
     this_tests_server,
     to_the_end,
@@ -66,6 +72,26 @@ async def cookies(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "websocket.accept"})
     await send({"type": "websocket.send", "text": found.decode()})
     await send({"type": "websocket.close"})
+
+
+async def set_clock_back(scope: Any, receive: Any, send: Any) -> None:
+    hour_ago = time.time() - 3600
+    time.time = lambda: hour_ago  # type: ignore[assignment]  # its server is the test's own
+    await send({"type": "websocket.accept"})
+    await receive()
+    await receive()
+
+
+async def show_clocks(scope: Any, receive: Any, send: Any) -> None:
+    """What Twisted and Daphne take for the time."""
+    from daphne import http_protocol, server, ws_protocol
+    from twisted.internet import reactor
+
+    modules = http_protocol, server, ws_protocol
+    report(clocks=[reactor.seconds(), *(module.time.time() for module in modules)])  # type: ignore[attr-defined]
+    await send({"type": "websocket.accept"})
+    await receive()
+    await receive()
 
 
 async def large(scope: Any, receive: Any, send: Any) -> None:
@@ -150,6 +176,8 @@ ROUTES: dict[str, Callable[..., Any]] = {
     "/echo": echo,
     "/scope": show_scope,
     "/cookies": cookies,
+    "/set-back": set_clock_back,
+    "/clocks": show_clocks,
     "/large": large,
     "/speak": speak_on_command,
     "/404": denying(404, []),
@@ -506,3 +534,13 @@ def test_an_unusable_name_closes_an_open_socket_as_a_fault_of_its_application_do
     assert ending.value.rcvd
     assert ending.value.rcvd.code == 1011
     assert server.wait_for("log")["level"] == "WARNING"
+
+
+def test_a_clock_that_is_set_back_keeps_no_ping_waiting(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    with running(kind, request.path, tmp_path, "--ping-interval", "1") as server, server.open("/set-back") as peer:
+        for _ in range(2):
+            opcode, payload = next_frame(peer)
+            assert opcode == PING
+            peer.sendall(frame(PONG, payload))
