@@ -36,9 +36,11 @@ from twisted.internet import reactor as installed_reactor
 from twisted.internet.base import DelayedCall
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.tcp import Connection, Port
+from twisted.web.http import HTTPChannel
 
 from app.drain import draining
 from app.servers.files import raise_limit
+from app.servers.head import HEAD_BYTES, MOST_HEADERS, refusal
 from app.servers.memory import freeze
 from app.servers.readers import Readers
 from app.servers.websocket import (
@@ -114,7 +116,36 @@ class Request(StockRequest):
         return super().process()
 
 
+class Channel(HTTPChannel):
+    """One connection, until it becomes a WebSocket. Stock ends one whose headers are too long with a bare 400."""
+
+    totalHeadersSize = MAX_LENGTH = HEAD_BYTES  # noqa: N815 - Twisted's names
+    maxHeaders = MOST_HEADERS  # noqa: N815 - Twisted's name
+    head_bytes = 0
+
+    def lineReceived(self, line: bytes) -> None:  # noqa: N802 - Twisted's name
+        self.head_bytes += len(line)
+        if self.head_bytes > HEAD_BYTES:
+            self.refuse()
+        else:
+            super().lineReceived(line)  # type: ignore[no-untyped-call]
+
+    def lineLengthExceeded(self, line: bytes) -> None:  # noqa: N802 - Twisted's name
+        self.refuse()
+
+    def allContentReceived(self) -> None:  # noqa: N802 - Twisted's name
+        self.head_bytes = 0
+        super().allContentReceived()  # type: ignore[no-untyped-call]
+
+    def refuse(self) -> None:
+        transport: Any = self.transport
+        transport.write(refusal())
+        self.loseConnection()  # type: ignore[no-untyped-call]
+
+
 class HTTPFactory(StockHTTPFactory):
+    protocol = Channel
+
     def buildProtocol(self, addr: Any) -> Any:  # noqa: N802 - Twisted's name
         protocol = super().buildProtocol(addr)
         protocol.requestFactory = Request

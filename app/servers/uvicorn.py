@@ -15,10 +15,12 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from gunicorn.arbiter import Arbiter
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import Server as StockServer
 from uvicorn_worker import UvicornWorker
 
 from app.drain import draining
+from app.servers.head import HEAD_BYTES, refusal
 from app.servers.memory import freeze
 from app.servers.uvicorn_websocket import WebSocketProtocol
 from app.servers.websocket import PEERS_SECONDS, RETURNING_SECONDS
@@ -36,6 +38,36 @@ CANCELLED_SECONDS = 1
 HURRIED_SECONDS = 1.0
 POLL_SECONDS = 0.05
 PONG_SECONDS = 30  # Daphne's default
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """One connection, until it becomes a WebSocket. Stock takes headers of any size."""
+
+    head_bytes = 0
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.head_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        self.count(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        super().on_header(name, value)
+        self.count(len(name) + len(value))
+
+    def count(self, count: int) -> None:
+        self.head_bytes += count
+        if self.head_bytes > HEAD_BYTES:
+            raise ValueError("Headers above MAX_HEADER_BYTES")  # the parser gives up, and stock answers
+
+    def send_400_response(self, msg: str) -> None:
+        if self.head_bytes > HEAD_BYTES:
+            self.transport.write(refusal())
+            self.transport.close()
+        else:
+            super().send_400_response(msg)
 
 
 class Server(StockServer):
@@ -157,7 +189,7 @@ class Worker(UvicornWorker):
 
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         "loop": "auto",
-        "http": "auto",
+        "http": HttpProtocol,
         "ws": "none",
         "lifespan": "off",
         "timeout_graceful_shutdown": FINISH_SECONDS,

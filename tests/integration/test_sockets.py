@@ -76,7 +76,7 @@ async def cookies(scope: Any, receive: Any, send: Any) -> None:
 
 async def set_clock_back(scope: Any, receive: Any, send: Any) -> None:
     hour_ago = time.time() - 3600
-    time.time = lambda: hour_ago  # type: ignore[assignment]  # its server is the test's own
+    time.time = lambda: hour_ago  # its server is the test's own
     await send({"type": "websocket.accept"})
     await receive()
     await receive()
@@ -85,10 +85,11 @@ async def set_clock_back(scope: Any, receive: Any, send: Any) -> None:
 async def show_clocks(scope: Any, receive: Any, send: Any) -> None:
     """What Twisted and Daphne take for the time."""
     from daphne import http_protocol, server, ws_protocol
-    from twisted.internet import reactor
+    from twisted.internet import reactor as installed
 
+    reactor: Any = installed
     modules = http_protocol, server, ws_protocol
-    report(clocks=[reactor.seconds(), *(module.time.time() for module in modules)])  # type: ignore[attr-defined]
+    report(clocks=[reactor.seconds(), *(module.time.time() for module in modules)])
     await send({"type": "websocket.accept"})
     await receive()
     await receive()
@@ -258,6 +259,47 @@ def test_the_cookies_of_a_page_may_come_in_several_lines(server: Server) -> None
         answer = http.client.HTTPResponse(peer)
         answer.begin()
         assert answer.read().decode() == JOINED
+
+
+UPGRADE = (
+    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {}==\r\n".format(
+        "A" * 22
+    )
+)
+HEADS = {
+    "one long cookie": [("Cookie", "a=" + "x" * 16000)],
+    "some long headers": [("Cookie", "a=" + "x" * 7000), ("Authorization", "x" * 7000), ("X-Id-Token", "x" * 4000)],
+    "many short headers": [(f"X-{number}", "1") for number in range(900)],
+    "as much as nginx passes on": [("Cookie", "x" * 16384), ("X-Added", "x" * 6000)],
+}
+
+
+def ask(server: Server, what: str, headers: list[tuple[str, str]]) -> int:
+    """The status of a page or of a handshake."""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    path, upgrade = ("/echo", UPGRADE) if what == "socket" else ("/cookies", "Cookie: a=1\r\n")
+    with server.tcp() as peer:
+        peer.sendall(f"GET {path}?{server.test} HTTP/1.1\r\nHost: localhost\r\n{upgrade}{lines}\r\n".encode())
+        answer = http.client.HTTPResponse(peer)
+        answer.begin()
+        return answer.status
+
+
+@pytest.mark.parametrize("headers", HEADS.values(), ids=HEADS)
+@pytest.mark.parametrize(("what", "status"), [("page", 200), ("socket", 101)])
+def test_pages_and_sockets_take_the_same_headers(
+    server: Server, what: str, status: int, headers: list[tuple[str, str]]
+) -> None:
+    assert ask(server, what, headers) == status
+
+
+@pytest.mark.parametrize("headers", [[("Cookie", "x" * 30_000)], [(f"X-{number}", "x" * 90) for number in range(300)]])
+@pytest.mark.parametrize("what", ["page", "socket"])
+def test_more_headers_are_refused_and_the_log_says_why(
+    server: Server, what: str, headers: list[tuple[str, str]]
+) -> None:
+    assert ask(server, what, headers) == 431
+    server.wait_for(lambda seen: seen.get("log") == "Refused with 431: headers above MAX_HEADER_BYTES, 16384")
 
 
 def test_a_subprotocol_that_was_not_offered_is_an_error_where_the_application_accepts_it(server: Server) -> None:
