@@ -68,6 +68,11 @@ check_port() {
     port=$(bash "$here/dotenv.sh" get HTTP_PORT 8080)
     # The check of .env reports a bad one, with all other faults.
     if ! [[ $port =~ ^[0-9]{1,5}$ && $address =~ ^[][0-9a-fA-F.:]+$ ]]; then return; fi
+    if foreign "$address"; then
+        problem "BIND_ADDRESS=$address, which is no address of this machine" "one of: hostname -I" \
+            "BIND_ADDRESS=127.0.0.1, or 0.0.0.0 for all of them, in .env"
+        return
+    fi
     project=$(project_name "$here/..")
     if own_nginx_holds "$project" "$port"; then return; fi
     holder=$(port_holder "$address" "$port")

@@ -9,6 +9,16 @@ own_nginx_holds() { # own_nginx_holds PROJECT PORT
         --filter label=com.docker.compose.service=nginx --filter "publish=$2")" ]
 }
 
+# Only Linux says which addresses it has where everybody may read it; elsewhere, and for IPv6, every address will do.
+foreign() { # foreign ADDRESS: is it another machine's?
+    local table=${ADDRESSES:-/proc/net/fib_trie}
+    case $1 in 0.0.0.0 | 127.* | \[*) return 1 ;; esac
+    [ -r "$table" ] && ! awk -v address="$1" '
+        /32 host LOCAL/ && last == address { found = 1 }
+        { last = $NF }
+        END { exit !found }' "$table"
+}
+
 # In the background and with an end, because an address that is not this machine's may
 # never answer. The redirection of a subshell keeps its complaint away.
 answers() { # answers ADDRESS PORT
