@@ -4,7 +4,8 @@
 #
 #   deploy/restore.sh FILE
 #
-# KEEP=0 goes on where the present data cannot be backed up, because they are damaged.
+# KEEP=0 goes on where the present data cannot be backed up, because they are damaged. What is sound is kept.
+# Nothing here needs what it replaces: neither a Redis that starts nor a database that can be read.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/lib/images.sh
@@ -26,25 +27,44 @@ own restore
 project=$(bash deploy/dotenv.sh get COMPOSE_PROJECT_NAME channels)
 volumes=$(docker volume ls --quiet --filter "label=com.docker.compose.project=$project" 2> /dev/null) || volumes=
 before=$(served_image "$project" 2> /dev/null) || before=
+over=
+[ "${KEEP:-1}" != 0 ] || over=over
 
-# No impact yet.
-bash deploy/prepare.sh restore
-tool() { # tool COMMAND: the file's way into the container, which has no right to read it
-    docker compose --progress quiet run --rm --no-deps -T migrate \
-        flock --timeout 60 data/migrate.lock python -m deploy.backup "$1" < "$file"
-}
-tool check || { echo "restore: nothing was replaced" >&2; exit 1; }
-if [ -n "$volumes" ] && [ "${YES:-}" != 1 ]; then
+answered=${YES:-}
+ask() {
+    [ -n "$volumes" ] && [ "$answered" != 1 ] || return 0
     echo "restore: replaces the present data of project '$project' (database, room logs)."
     [ -t 0 ] || { echo "restore: expected an answer, and there is no terminal; say it with: make restore F=$file YES=1" >&2; exit 1; }
     read -r -p "restore: type the project's name to go on: " answer
     [ "$answer" = "$project" ] || { echo "restore: nothing was replaced"; exit 1; }
-fi
+    answered=1
+}
+# A volume whose folder is gone from the engine's disk holds nothing, and no container starts with it.
+for name in data redis; do
+    grep -qx "${project}_$name" <<< "$volumes" || continue
+    image_id "$project-web" > /dev/null || continue
+    said=$(docker run --rm --network none --volume "${project}_$name:/srv/data" --entrypoint true "$project-web" 2>&1) && continue
+    case $said in *"/${project}_$name/_data"*"no such file or directory"*) ;; *) continue ;; esac
+    [ -n "$over" ] || fail "the volume ${project}_$name, which the engine cannot mount: $said" "one whose data can be kept" "make restore F=$file KEEP=0"
+    ask
+    echo "restore: the volume ${project}_$name is made again; the engine cannot mount it: $said" >&2
+    docker compose --progress quiet down
+    docker volume rm --force "${project}_$name" > /dev/null
+done
+
+# No impact yet.
+bash deploy/prepare.sh restore
+tool() { # tool COMMAND…: the file's way into the container, which has no right to read it
+    docker compose --progress quiet run --rm --no-deps -T --volume /srv/scratch migrate "$@" < "$file"
+}
+# shellcheck disable=SC2086  # none, or one
+tool python -m deploy.backup check $over || { echo "restore: nothing was replaced" >&2; exit 1; }
+ask
 
 # Impact.
 # Also what would start again in the middle, and what would go on afterwards.
-serving=$(docker compose ps --services --status running --status restarting --status paused | grep -vx redis | tr '\n' ' ') || serving=
-copy='' replacing=''
+serving=$(docker compose ps --services --status running --status restarting --status paused | grep -vx -e redis -e '' | tr '\n' ' ') || serving=
+copy='' replacing='' sick=''
 finish() {
     [ $? != 0 ] || return 0
     trap '' HUP INT PIPE TERM
@@ -53,6 +73,7 @@ finish() {
         echo "restore: nothing was replaced" >&2
         # shellcheck disable=SC2086  # one argument each
         [ -z "$serving" ] || docker compose --progress quiet up --detach --wait --no-deps --no-recreate $serving
+        [ -z "$sick" ] || docker compose --progress quiet up --detach --no-deps --no-recreate redis
     else
         echo "restore: not finished: the data may be half replaced, and the stack is stopped. Do it again with" >&2
         echo "restore:   make restore F=$file KEEP=0" >&2
@@ -65,27 +86,62 @@ trap finish EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT TERM
 trap 'exit 141' PIPE
+
+as_root() { # as_root SERVICE SCRIPT: on its volume, with the rights that the service itself has given up
+    docker compose --progress quiet run --rm --no-deps -T --user 0:0 --cap-add CHOWN --cap-add DAC_OVERRIDE --cap-add FOWNER \
+        --entrypoint sh "$1" -euc "$2" 2>&1
+}
+start_redis() { docker compose --progress quiet up --detach --wait --no-deps ${moved:+--force-recreate} redis 2>&1; }
+
+readable() { # files that the services may not read are as good as lost to them
+    as_root migrate 'chown -R 10001:10001 data; chmod -R u+rwX data' >&2
+    as_root redis 'chown -R 999:999 /data; chmod -R u+rwX /data' >&2
+}
+
+keep() { # the present data, or with KEEP=0 what is sound of them
+    local name how=create
+    name=backups/$project-$(date -u +%Y%m%dT%H%M%SZ)-before-restore
+    [ "${KEEP:-1}" != 0 ] || how=keep
+    if bash deploy/backup.sh "$name.tar.gz" "$how"; then
+        for copy in "$name.in-part.tar.gz" "$name.tar.gz"; do [ ! -f "$copy" ] || break; done
+    elif [ "${KEEP:-1}" = 0 ]; then
+        copy=
+        echo "restore: the present data could not be kept" >&2
+    else
+        copy=
+        echo "restore: the present data could not be kept, at least in part; to keep what is sound, and go on: make restore F=$file KEEP=0" >&2
+        exit 1
+    fi
+}
+
 # All but Redis, overlays' services too: whoever served a room before could take its old epoch for the present one.
 if [ -n "$serving" ]; then
     echo "restore: stopping $serving"
     # shellcheck disable=SC2086  # one argument each
     docker compose --progress quiet stop $serving
 fi
-docker compose --progress quiet up --detach --wait --no-deps --no-recreate redis
-if [ -n "$volumes" ] && [ "${KEEP:-1}" != 0 ]; then
-    copy=backups/$project-$(date -u +%Y%m%dT%H%M%SZ)-before-restore.tar.gz
-    bash deploy/backup.sh "$copy" || {
-        copy=
-        echo "restore: the present data could not be kept; to go on without: make restore F=$file KEEP=0" >&2
-        exit 1
-    }
+claim "$project"
+if [ -n "$volumes" ]; then
+    # One that starts again and again is tried from its beginning.
+    redis=(docker ps --all --quiet --filter "label=com.docker.compose.project=$project" --filter label=com.docker.compose.service=redis)
+    if [ -n "$("${redis[@]}" --filter status=running --filter status=restarting)" ] && [ -z "$("${redis[@]}" --filter health=healthy)" ]; then
+        sick=yes
+        docker compose --progress quiet stop redis
+    fi
+    readable
+    keep
 fi
 replacing=yes
 remember "$project" "$before"
-tool restore
+docker compose --progress quiet stop redis
+said=$(as_root redis 'find /data -mindepth 1 -delete') || fail "files of Redis that cannot be removed: $said" "an empty volume" "make doctor"
+said=$(start_redis) || fail "a Redis that does not start without data either: $said" "a healthy one" "make logs S=redis"
+# shellcheck disable=SC2086
+tool flock --timeout 60 data/migrate.lock python -m deploy.backup restore $over
 trap unlock EXIT
 back=${copy:+The data of before are in $copy.}
-docker compose --progress quiet up --detach --wait || {
+[ "${copy%.in-part.tar.gz}" = "$copy" ] || back="What was sound of the data of before is in $copy."
+docker compose --progress quiet up --detach --wait ${moved:+--force-recreate} || {
     echo "restore: the data are those of $file, but not every service is healthy; their logs say why: make logs S=<service>. $back" >&2
     docker compose ps --all >&2
     exit 1

@@ -1,7 +1,8 @@
-"""python -m deploy.backup create VERSION PROJECT > FILE; check < FILE; restore < FILE
+"""python -m deploy.backup create|keep VERSION PROJECT > FILE; check|restore [over] < FILE
 
-Runs in a container of the stack, under the lock of `migrate`, so that it is alone with the scratch folder and nobody
-migrates meanwhile. What it has to say goes to standard error.
+Runs in a container of the stack. `create` and `restore` are called under the lock of `migrate`, so that nobody migrates
+meanwhile. `keep` writes what is sound of data that are about to be replaced, and exits with 3 if that is not all.
+`over` lets the present database go first, where the volume has no room for both. Messages go to standard error.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import django
@@ -24,44 +26,85 @@ from deploy.backup.refusal import Refused
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+SCRATCH = Path("/srv/scratch")  # a volume for this one container: the data's may be full
+IN_PART = 3  # exit status
 
-def create(version: str, project: str) -> str:
-    from MyChannels.log.copies import copy_rooms
 
-    with scratch() as folder, redis() as connection:
-        database.copy(path(), folder / archive.DATABASE)
-        with (folder / archive.ROOMS).open("w+", encoding="utf-8") as file:
-            counts = copy_rooms(connection, file)
+def create(version: str, project: str, *, whatever_is_sound: bool = False) -> tuple[str, int]:
+    """What was written, and the exit status."""
+    left_out: dict[str, str] = {}
+    counts: dict[str, int] = {}
+    with scratch() as folder:
+        for name, copy in ((archive.DATABASE, copy_database), (archive.ROOMS, copy_rooms)):
+            try:
+                counts |= copy(folder / name)
+            except (Refused, RedisError, OSError) as fault:
+                if not whatever_is_sound:
+                    raise
+                left_out[name] = " ".join(str(fault).split())
+                (folder / name).unlink(missing_ok=True)
+        if len(left_out) == len(archive.PARTS):
+            raise Refused("; ".join(left_out.values()), "a database or rooms that can be read", "make doctor")
         manifest = {
             "version": version,
             "project": project,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "migrations": database.applied_migrations(folder / archive.DATABASE),
-            **counts._asdict(),
+            "migrations": [],
+            "left_out": left_out,
+            **counts,
         }
+        if archive.DATABASE not in left_out:
+            manifest["migrations"] = database.applied_migrations(folder / archive.DATABASE)
         archive.write(folder, manifest, sys.stdout.buffer)
-    return f"the database, and {counts.messages} message(s) of {counts.rooms} room(s)"
+    reasons = "".join(f"; without the {archive.KINDS[name]}: {reason}" for name, reason in left_out.items())
+    return content({"parts": archive.PARTS - left_out.keys(), **manifest}) + reasons, IN_PART if left_out else 0
 
 
-def check() -> str:
+def copy_database(target: Path) -> dict[str, int]:
+    database.copy(path(), target)
+    return {}
+
+
+def copy_rooms(target: Path) -> dict[str, int]:
+    from MyChannels.log.copies import copy_rooms
+
+    with redis() as connection, target.open("w+", encoding="utf-8") as file:
+        return copy_rooms(connection, file)._asdict()
+
+
+def check(*, over: bool) -> str:
     with scratch() as folder:
         manifest = unpack(folder)
+    if archive.DATABASE in manifest["parts"]:
+        database.room(path(), manifest["parts"][archive.DATABASE]["size"], over=over)
     return (
-        f"a backup of {manifest['project']} made {manifest['created']} by version {manifest['version']}: the database, "
-        f"and {manifest['messages']} message(s) of {manifest['rooms']} room(s)"
+        f"a backup of {manifest['project']} made {manifest['created']} by version {manifest['version']}: "
+        f"{content(manifest)}"
     )
 
 
-def restore() -> str:
+def restore(*, over: bool) -> str:
     from MyChannels.log.copies import restore_rooms
 
     with scratch() as folder, redis() as connection:
         manifest = unpack(folder)
-        with (folder / archive.ROOMS).open(encoding="utf-8") as lines:
-            restore_rooms(connection, lines)
+        if archive.ROOMS in manifest["parts"]:
+            with (folder / archive.ROOMS).open(encoding="utf-8") as lines:
+                restore_rooms(connection, lines)
+        else:
+            restore_rooms(connection, [])
         # Last, since it cannot be half done.
-        database.replace(path(), folder / archive.DATABASE)
-    return f"put back the database, and {manifest['messages']} message(s) of {manifest['rooms']} room(s)"
+        if archive.DATABASE in manifest["parts"]:
+            database.replace(path(), folder / archive.DATABASE, over=over)
+    return f"put back {content(manifest)}"
+
+
+def content(manifest: dict[str, Any]) -> str:
+    texts = {
+        archive.DATABASE: "the database",
+        archive.ROOMS: f"{manifest.get('messages')} message(s) of {manifest.get('rooms')} room(s)",
+    }
+    return ", and ".join(text for name, text in texts.items() if name in manifest["parts"])
 
 
 def unpack(folder: Path) -> dict[str, Any]:
@@ -69,7 +112,8 @@ def unpack(folder: Path) -> dict[str, Any]:
     from app.checks import unknown_migrations
 
     manifest = archive.read(sys.stdin.buffer, folder)
-    if unknown := unknown_migrations(database.applied_migrations(folder / archive.DATABASE)):
+    copied = folder / archive.DATABASE
+    if copied.exists() and (unknown := unknown_migrations(database.applied_migrations(copied))):
         raise Refused(
             f"a backup by version {manifest['version']}, with migrations that this version does not know: "
             + ", ".join(unknown),
@@ -89,14 +133,9 @@ def path() -> Path:
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """Beside the database: as much room as it needs, and from there it is renamed into its place."""
-    folder = path().parent / ".backup"
-    shutil.rmtree(folder, ignore_errors=True)  # an interrupted one's
-    folder.mkdir(mode=0o700)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder)
+    shutil.rmtree(path().parent / ".backup", ignore_errors=True)  # where an older version was interrupted
+    with TemporaryDirectory(dir=SCRATCH) as folder:
+        yield Path(folder)
 
 
 @contextmanager
@@ -107,16 +146,16 @@ def redis() -> Iterator[Redis]:
 
 def main() -> int:
     django.setup()
-    name = "restore"
+    name, status = "restore", 0
     try:
         match sys.argv[1:]:
-            case ["create", version, project]:
+            case ["create" | "keep" as how, version, project]:
                 name = "backup"
-                said = create(version, project)
-            case ["check"]:
-                said = check()
-            case ["restore"]:
-                said = restore()
+                said, status = create(version, project, whatever_is_sound=how == "keep")
+            case ["check", *over]:
+                said = check(over=over == ["over"])
+            case ["restore", *over]:
+                said = restore(over=over == ["over"])
             case _:
                 print(__doc__, file=sys.stderr)
                 return 2
@@ -130,10 +169,12 @@ def main() -> int:
         print(Refused(f"Redis refused: {fault}", "a Redis that answers", mend).lines(name), file=sys.stderr)
         return 1
     except OSError as fault:
-        print(Refused(str(fault), "room and leave to write", "docker system df").lines(name), file=sys.stderr)
+        print(
+            Refused(str(fault), "room and leave to write", "make doctor; docker system df").lines(name), file=sys.stderr
+        )
         return 1
     print(f"{name}: {said}", file=sys.stderr)
-    return 0
+    return status
 
 
 if __name__ == "__main__":

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FORMAT = 1  # one more whenever an older version could not restore what is written
+FORMAT_IN_PART = 2  # of a file without one of the parts
 MANIFEST = "manifest.json"
 DATABASE = "database.sqlite3"
 ROOMS = "rooms.jsonl"
-PARTS = (DATABASE, ROOMS)
+PARTS = {DATABASE: None, ROOMS: None}.keys()  # in this order
+KINDS = {DATABASE: "database", ROOMS: "rooms"}
 
 MANIFEST_SIZE = 2**20  # bytes; of what claims to be one, no more is read
 CHUNK = 2**20
@@ -27,14 +29,16 @@ FAULTS = (tarfile.TarError, EOFError, zlib.error, OSError)  # a file that is cut
 
 
 def write(folder: Path, manifest: dict[str, Any], target: IO[bytes]) -> None:
-    """`manifest` and the parts in `folder`, with their checksums."""
-    parts = {name: {"sha256": _checksum(folder / name), "size": (folder / name).stat().st_size} for name in PARTS}
-    text = json.dumps({"format": FORMAT, **manifest, "parts": parts}, indent=2).encode()
+    """`manifest` and those parts that are in `folder`, with their checksums."""
+    names = [name for name in PARTS if (folder / name).exists()]
+    parts = {name: {"sha256": _checksum(folder / name), "size": (folder / name).stat().st_size} for name in names}
+    number = FORMAT if len(names) == len(PARTS) else FORMAT_IN_PART
+    text = json.dumps({"format": number, **manifest, "parts": parts}, indent=2).encode()
     with tarfile.open(fileobj=target, mode="w|gz") as tar:
         head = tarfile.TarInfo(MANIFEST)
         head.size = len(text)
         tar.addfile(head, io.BytesIO(text))
-        for name in PARTS:
+        for name in names:
             part = tarfile.TarInfo(name)
             part.size = (folder / name).stat().st_size
             with (folder / name).open("rb") as file:
@@ -48,7 +52,7 @@ def read(source: IO[bytes], folder: Path) -> dict[str, Any]:
         with tarfile.open(fileobj=source, mode="r|gz") as tar:
             manifest = _manifest(tar)
             expected = "the parts that its manifest tells, with their checksums"
-            for name in PARTS:
+            for name in [name for name in PARTS if manifest["format"] == FORMAT or name in manifest["parts"]]:
                 _part(tar, name, manifest["parts"][name], folder)
     except (*FAULTS, ValueError, LookupError, TypeError) as fault:
         raise Refused(f"no backup, or a damaged one ({fault})", expected, "another one: ls -t backups/") from fault
@@ -63,10 +67,10 @@ def _manifest(tar: tarfile.TarFile) -> dict[str, Any]:
     manifest = json.load(file)
     if not isinstance(manifest, dict) or not isinstance(manifest.get("format"), int):
         raise ValueError(f"its {MANIFEST} names no format")
-    if manifest["format"] > FORMAT:
+    if manifest["format"] > FORMAT_IN_PART:
         raise Refused(
             f"a backup in format {manifest['format']}, by version {manifest.get('version')}",
-            f"format {FORMAT} or older, which this version reads",
+            f"format {FORMAT_IN_PART} or older, which this version reads",
             "restore it with the version that made it, or a newer one",
         )
     return manifest

@@ -7,6 +7,7 @@ import sqlite3
 import tarfile
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -90,9 +91,21 @@ def test_a_file_with_another_byte_is_refused(written: bytes, tmp_path: Path) -> 
 
 
 def test_a_newer_format_is_refused_with_the_way_on(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match=r"format 2, by version 9\.0") as refused:
-        taken(tar(manifest=json.dumps({"format": 2, "version": "9.0"})), tmp_path / "read")
+    with pytest.raises(Refused, match=r"format 3, by version 9\.0") as refused:
+        taken(tar(manifest=json.dumps({"format": 3, "version": "9.0"})), tmp_path / "read")
     assert "version that made it" in refused.value.mend
+
+
+@pytest.mark.parametrize("name", archive.PARTS)
+def test_a_file_in_part_is_read_and_an_older_version_refuses_it(
+    tmp_path: Path, parts: dict[str, bytes], name: str
+) -> None:
+    (tmp_path / name).unlink()
+    target = io.BytesIO()
+    archive.write(tmp_path, MANIFEST, target)
+    manifest = taken(target.getvalue(), tmp_path / "read")
+    assert manifest["format"] == archive.FORMAT_IN_PART
+    assert [path.name for path in (tmp_path / "read").iterdir()] == [*(parts.keys() - {name})]
 
 
 # ── SQLite ─────────────────────────────────────────────────────────────────────────────────────
@@ -128,6 +141,30 @@ def test_a_damaged_database_is_not_copied(tmp_path: Path) -> None:
         database.copy(tmp_path / "db", tmp_path / "copy")
 
 
+def test_an_empty_database_is_not_copied(tmp_path: Path) -> None:
+    (tmp_path / "db").touch()
+    with pytest.raises(Refused, match="without tables"):
+        database.copy(tmp_path / "db", tmp_path / "copy")
+
+
+def test_a_database_on_a_full_volume_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite has no room there for the index of the write-ahead log."""
+    make(tmp_path / "db", 1, 2).close()
+    copy = database._copy
+
+    def full(uri: str, target: Path) -> None:
+        if "mode=rw" in uri:
+            raise sqlite3.OperationalError("disk I/O error")
+        copy(uri, target)
+
+    monkeypatch.setattr(database, "_copy", full)
+    database.copy(tmp_path / "db", tmp_path / "copy")
+    assert values(tmp_path / "copy") == [1, 2]
+    (tmp_path / "db-wal").write_bytes(b"committed")  # which the file alone does not hold
+    with pytest.raises(Refused, match="disk I/O error"):
+        database.copy(tmp_path / "db", tmp_path / "again")
+
+
 def test_without_a_database_there_is_no_copy(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="no database"):
         database.copy(tmp_path / "db", tmp_path / "copy")
@@ -152,6 +189,44 @@ def test_a_copy_takes_the_place_of_a_damaged_database_and_of_none(tmp_path: Path
         assert values(tmp_path / "db") == [number]
         (tmp_path / "db").write_bytes(b"no database" * 1000)
         (tmp_path / "db-wal").write_bytes(b"?")
+
+
+def test_a_copy_takes_the_place_of_a_folder(tmp_path: Path) -> None:
+    """An engine makes one where it misses a file to mount."""
+    make(tmp_path / "copy", 1).close()
+    (tmp_path / "db" / "in it").mkdir(parents=True)
+    database.replace(tmp_path / "db", tmp_path / "copy")
+    assert values(tmp_path / "db") == [1]
+
+
+@pytest.mark.parametrize(("free", "over", "refused"), [(99, False, True), (99, True, False), (9, True, True)])
+def test_a_full_volume_is_refused_before_anything_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, over: bool, refused: bool
+) -> None:
+    (tmp_path / "db").write_bytes(b"x" * 80)
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=free))
+    if refused:
+        with pytest.raises(Refused, match="full volume") as found:
+            database.room(tmp_path / "db", 100, over=over)
+        assert ("KEEP=0" in found.value.mend) == (not over)
+    else:
+        database.room(tmp_path / "db", 100, over=over)
+
+
+def test_where_there_is_no_room_for_both_the_present_database_goes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path / "copy", 1).close()
+    make(tmp_path / "db", 2).close()
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=0))
+
+    def copyfile(source: Path, target: Path) -> None:
+        assert not (tmp_path / "db").exists()
+        target.write_bytes(source.read_bytes())
+
+    monkeypatch.setattr("shutil.copyfile", copyfile)
+    database.replace(tmp_path / "db", tmp_path / "copy", over=True)
+    assert values(tmp_path / "db") == [1]
 
 
 def test_a_database_that_is_open_is_not_replaced(tmp_path: Path) -> None:
