@@ -212,9 +212,10 @@ done'
 
 facts() { # what deploy/doctor/ cannot see from inside; deploy/doctor/facts.py reads it
     local id name service image sockets
-    echo "==== containers"
+    printf '==== project\n%s\n==== containers\n' "$project"
     # shellcheck disable=SC2086  # one argument each
-    docker inspect $containers
+    [ -z "$containers" ] || docker inspect $containers
+    data_facts
     echo "==== sockets"
     if sockets=$(bash deploy/websockets.sh 2> /dev/null); then
         echo "$sockets $(bash deploy/dotenv.sh get "${sockets^^}_REPLICAS" 2 | grep -E '^[0-9]+$')"
@@ -232,6 +233,36 @@ facts() { # what deploy/doctor/ cannot see from inside; deploy/doctor/facts.py r
     done < <(running)
 }
 
+data_facts() {
+    local id
+    echo "==== volumes"
+    docker volume ls --filter "label=com.docker.compose.project=$project" --format '{{.Label "com.docker.compose.volume"}}'
+    echo "==== backups"
+    # shellcheck disable=SC2010  # the newest first, and the names are ours
+    ls -t backups/*.tar.gz 2> /dev/null | grep -v '\.in-part\.tar\.gz$'
+    echo "==== redis files"
+    id=$(docker ps --quiet --filter health=healthy --filter "label=com.docker.compose.project=$project" \
+        --filter label=com.docker.compose.service=redis)
+    if [ -n "$id" ]; then
+        docker exec "$id" redis-files.sh 2> /dev/null
+    elif volume redis > /dev/null && image "$project-redis" > /dev/null; then
+        docker run --rm --network none --read-only --volume "$(volume redis):/data" --entrypoint redis-files.sh "$project-redis" check 2> /dev/null
+    fi
+}
+
+volume() { # volume NAME: as the engine calls it
+    docker volume ls --quiet --filter "label=com.docker.compose.project=$project" --filter "label=com.docker.compose.volume=$1" | grep .
+}
+
+# Without any of the stack's networks and settings: only what the facts and the database's file tell is judged.
+outside() {
+    local data
+    local -a options=(--env DATA_DIR=/srv/data --env SECRET_KEY=unused --env PUBLIC_URL=http://unused)
+    options+=(--env REDIS_URL=unused --env REDIS_PASSWORD=unused)
+    ! data=$(volume data) || options+=(--volume "$data:/srv/data:ro")
+    docker run --rm --interactive --network none --read-only "${options[@]}" "$project-web" python -m deploy.doctor 2>&1
+}
+
 # Those that answer an exec: neither stopped nor paused.
 running() { # ID NAME SERVICE
     docker ps --no-trunc --filter status=running --filter "label=com.docker.compose.project=$project" \
@@ -246,8 +277,9 @@ check_stack() {
     if [ -n "$inside" ]; then
         said=$(facts | docker exec --interactive "$inside" python -m deploy.doctor --live 2>&1) || status=$?
     else
-        finding inside warning "nothing was tried from inside: neither web nor a WebSocket worker runs" "one of them" "make up"
-        said=$(facts | docker run --rm --interactive --network none --read-only "$project-web" python -m deploy.doctor 2>&1) || status=$?
+        [ -z "$containers" ] ||
+            finding inside warning "nothing was tried from inside: neither web nor a WebSocket worker runs" "one of them" "make up"
+        said=$(facts | outside) || status=$?
     fi
     while IFS="$SEPARATOR" read -r check level found expected mend; do
         case $level in ok | warning | error) finding "$check" "$level" "$found" "$expected" "$mend" ;; esac
@@ -286,5 +318,6 @@ if [ -n "$containers" ]; then
     check_stack
 else
     finding stack warning "the stack does not run" "containers of the project $project" "make up"
+    [ -z "$volumes" ] || ! image "$project-web" > /dev/null || check_stack
 fi
 finish

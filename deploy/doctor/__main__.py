@@ -1,32 +1,58 @@
 """python -m deploy.doctor [--live] < facts: a line for each finding, its fields apart as in finding.py.
 
-With --live in a container of the running stack; without, anywhere, only what the facts tell is judged.
+With --live in a container of the running stack; without, in one that has the volume of the database and nothing else.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deploy.doctor import containers, facts, redis
+import django
+from django.conf import settings
+
+from deploy.doctor import containers, data, facts, redis
 
 if TYPE_CHECKING:
     from deploy.doctor.finding import Finding
 
+# What fails together with the data.
+CONSEQUENCES = {"containers", "database", "redis", "channel layer", "readiness", "handshake"}
+
 
 def main() -> None:
     told = facts.parse(sys.stdin.read())
-    checks = [containers.states, containers.numbers, containers.restarts, containers.drift, containers.descriptors]
-    for check in [*checks, redis.judge]:
-        say(check(told))
+    django.setup()
+    default = settings.DATABASES["default"]
+    causes = data.redis(told)
+    if default["ENGINE"] == "django.db.backends.sqlite3":
+        causes += data.database(told, Path(str(default["NAME"])))
+    say(causes)
+    if told.containers:
+        checks = [containers.states, containers.numbers, containers.restarts, containers.drift, containers.descriptors]
+        for check in [*checks, redis.judge]:
+            say(explained(check(told), causes))
     if "--live" in sys.argv[1:]:
-        import django
+        from deploy.doctor import live  # which a container outside of the stack has no use for
 
-        django.setup()
-        from deploy.doctor import live  # reads the settings, which only a container of the stack has
+        say(explained(asyncio.run(live.every(told)), causes))
 
-        say(asyncio.run(live.every(told)))
+
+def explained(findings: list[Finding], causes: list[Finding]) -> list[Finding]:
+    """What follows from the data sends to the line that mends those."""
+    cause = next((finding for finding in causes if finding.level == "error"), None)
+    if cause is None:
+        return findings
+    mend = f"as for {cause.check}: {cause.mend}"
+    return [
+        replace(finding, mend=mend)
+        if finding.check in CONSEQUENCES and finding.level == "error" and "unpause" not in finding.mend
+        else finding
+        for finding in findings
+    ]
 
 
 def say(findings: list[Finding]) -> None:

@@ -48,6 +48,10 @@ class Facts:
     connections: int = 0  # that each of nginx's two processes may have
     kills: dict[str, int] = field(default_factory=dict)  # by container: for lack of memory, since it started
     redis: str = ""  # what services/redis/redis-report.sh prints
+    redis_files: str = ""  # what services/redis/redis-files.sh prints
+    project: str = ""
+    volumes: tuple[str, ...] = ()  # by their names in compose.yaml
+    backups: tuple[str, ...] = ()  # whole ones, the newest first
 
     def service(self, name: str) -> list[Container]:
         """Its containers that run."""
@@ -66,6 +70,10 @@ def parse(text: str) -> Facts:
         connections=max(map(_number, _by_container(sections, "connections").values()), default=0),
         kills={name: _number(text) for name, text in _by_container(sections, "kills").items()},
         redis=sections.get("redis", ""),
+        redis_files=sections.get("redis files", ""),
+        project=sections.get("project", "").strip(),
+        volumes=tuple(sections.get("volumes", "").split()),
+        backups=tuple(sections.get("backups", "").splitlines()),
     )
 
 

@@ -13,8 +13,10 @@ from deploy.backup import archive
 from tests.chat.client import ChatClient
 from tests.chat.record import Welcome
 from tests.stack.clone import SERVICES, WEBSOCKETS, Clone, docker
+from tests.stack.test_doctor import findings
 from tests.stack.wire import request
 
+NEWER = "from django.db.migrations.recorder import MigrationRecorder as R; from django.db import connection as c; "
 USERS = "from django.contrib.auth.models import User; "
 
 
@@ -180,14 +182,64 @@ def test_without_an_answer_nothing_is_replaced(neighbour: Clone, sound: Path):
     assert request(neighbour, "/").status == 200
 
 
+def in_volume(clone: Clone, name: str, script: str) -> None:
+    docker(
+        "run", "--rm", "--user=0", f"--volume={clone.project}_{name}:/volume", "--workdir=/volume",
+        "--entrypoint=sh", f"{clone.project}-web", "-euc", script,
+    )  # fmt: skip
+
+
+async def test_the_way_back_asks_nothing_of_the_data_that_it_replaces(neighbour: Clone, sound: Path):
+    """The doctor names what cannot be read, and its line ends with a running stack."""
+    neighbour.compose("stop", "redis")
+    in_volume(neighbour, "redis", "for file in appendonlydir/*.incr.aof; do head -c 512 /dev/zero >> $file; done")
+    in_volume(neighbour, "data", "head -c 8192 /dev/urandom | dd of=db.sqlite3 conv=notrunc; rm -f db.sqlite3-*")
+    neighbour.make("down")  # the doctor needs no stack that runs
+    _, found = findings(neighbour)
+    line = f"make restore F=backups/{sound.name} KEEP=0"
+    assert "append-only file" in found["redis file"][0]["found"]
+    assert found["redis file"][0]["mend"].startswith(line)
+    assert "db.sqlite3 is damaged" in found["database file"][0]["found"]
+    assert found["database file"][0]["mend"] == line
+
+    done = neighbour.run(*line.split(), YES="1")
+    assert "could not be kept" in done.stderr
+    assert "stopping" not in done.stdout, "nothing ran"
+    assert request(neighbour, "/health/ready").status == 200
+    assert users(neighbour) == set()
+    assert findings(neighbour)[0] == 0
+
+
+def test_the_way_back_from_a_newer_version_is_its_backup(neighbour: Clone, sound: Path):
+    """Also where Redis cannot be read any more; then what is sound is kept."""
+    shell(neighbour, NEWER + "R(c).record_applied('auth', '9999_of_a_later_version')")
+    neighbour.compose("stop", "redis")
+    in_volume(
+        neighbour,
+        "redis",
+        "rm -r appendonlydir; mkdir appendonlydir; echo no manifest > appendonlydir/appendonly.aof.manifest",
+    )
+    _, found = findings(neighbour)
+    assert "auth.9999_of_a_later_version" in found["database file"][0]["found"]
+    assert "make restore F=" in found["database file"][0]["mend"]
+    before = backups(neighbour)
+    done = neighbour.make("restore", f"F={sound}", YES="1", KEEP="0")
+    (kept,) = backups(neighbour) - before
+    assert kept.name.endswith(".in-part.tar.gz")
+    assert f"What was sound of the data of before is in backups/{kept.name}" in done.stdout
+    with tarfile.open(kept) as file:
+        assert file.getnames() == [archive.MANIFEST, archive.DATABASE]
+    assert request(neighbour, "/health/ready").status == 200
+    assert "9999" not in neighbour.make("manage", "C=showmigrations auth").stdout
+
+
 def test_a_database_of_a_newer_version_is_not_served(neighbour: Clone):
     """Neither by `make up` nor from a backup; and nothing is replaced."""
-    record = "from django.db.migrations.recorder import MigrationRecorder as R; from django.db import connection as c; "
-    shell(neighbour, record + "R(c).record_applied('auth', '9999_of_a_later_version')")
+    shell(neighbour, NEWER + "R(c).record_applied('auth', '9999_of_a_later_version')")
     newer = backup(neighbour)
     before = unchanged(neighbour)
     up = neighbour.make("up", check=False)
-    shell(neighbour, record + "R(c).record_unapplied('auth', '9999_of_a_later_version')")
+    shell(neighbour, NEWER + "R(c).record_unapplied('auth', '9999_of_a_later_version')")
     restore = neighbour.make("restore", f"F={newer}", check=False, YES="1")
     for done in (up, restore):
         assert done.returncode

@@ -1,13 +1,18 @@
 """`make doctor`: what is made of each fact. What it needs a stack for is in tests/stack/test_doctor.py."""
 
 import json
+import os
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pytest_django import Settings
 
-from deploy.doctor import containers, facts, finding, live, members, redis
+from deploy.doctor import containers, data, facts, finding, live, members, redis
+from deploy.doctor.__main__ import explained
 from deploy.doctor.facts import Container, Facts
 from deploy.doctor.finding import Finding
 from deploy.doctor.redis import Report
@@ -263,6 +268,99 @@ def test_clients_cut_off_or_refused(counter: str) -> None:
 @pytest.mark.parametrize("what", ["auth", "cmd", "key", "channel"])
 def test_refusals_by_the_users_rights(what: str) -> None:
     assert only(redis.refusals(report(None, **{f"acl_access_denied_{what}": 1}))).level == "warning"
+
+
+# ── The data ───────────────────────────────────────────────────────────────────────────────────
+
+BACKUPS = ("backups/newest.tar.gz", "backups/older-before-upgrade.tar.gz")
+DATA = Facts(project="channels", volumes=("data", "redis"), backups=BACKUPS)
+NEWEST = "make restore F=backups/newest.tar.gz KEEP=0"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "db.sqlite3"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE django_migrations (app, name)")
+        connection.execute("INSERT INTO django_migrations VALUES ('auth', '0001_initial')")
+        connection.execute("CREATE TABLE texts (text)")
+        connection.executemany("INSERT INTO texts VALUES (?)", [("text" * 1000,)] * 100)
+    return path
+
+
+def test_sound_database(path: Path) -> None:
+    assert only(data.database(DATA, path)).level == "ok"
+
+
+def test_database_without_a_file_or_its_volume(path: Path) -> None:
+    assert only(data.database(replace(DATA, volumes=("redis",)), path)).mend == NEWEST
+    path.unlink()
+    assert only(data.database(DATA, path)).mend == NEWEST
+    assert only(data.database(replace(DATA, backups=()), path)).level == "warning", "perhaps it was never migrated"
+
+
+@pytest.mark.parametrize("content", [b"", b"no database" * 1000], ids=["empty", "another file"])
+def test_database_that_is_none(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    found = only(data.database(DATA, path))
+    assert (found.level, found.mend) == ("error", NEWEST)
+    assert path.name in found.found
+
+
+def test_damaged_page_of_a_database(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(3 * 4096)
+        file.write(b"\xff" * 4096)
+    assert only(data.database(DATA, path)).mend == NEWEST
+
+
+def test_database_that_its_user_may_not_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda file, mode: file != path)  # root may read every file
+    assert "chown -R 10001:10001" in only(data.database(DATA, path)).mend
+
+
+def test_database_of_a_newer_version(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("INSERT INTO django_migrations VALUES ('auth', '9999_of_a_later_version')")
+    found = only(data.database(DATA, path))
+    assert "auth.9999_of_a_later_version" in found.found
+    assert "make restore F=backups/older-before-upgrade.tar.gz" in found.mend
+
+
+@pytest.mark.parametrize(("free", "size", "full"), [(0, 2**20, True), (2**19, 2**20, False), (2**24 - 1, 2**40, True)])
+def test_full_volume(free: int, size: int, full: bool) -> None:
+    assert bool(data.room("data", free, size)) == full
+
+
+@pytest.mark.parametrize(
+    ("said", "mend"),
+    [
+        ("", None),
+        ("/dev/vda 100000000 50000000 50000000 50% /data\n", None),
+        ("/dev/vda 100000000 50000000 50000000 50% /data\nsound\n", None),
+        ("/dev/vda 100000000 50000000 50000000 50% /data\ndamaged Expected prefix\n", NEWEST),
+        ("/dev/vda 100000000 50000000 50000000 50% /data\nunreadable /data/appendonlydir\n", "chown -R 999:999"),
+        ("/dev/vda 1024 1024 0 100% /data\nsound\n", "room"),
+    ],
+)
+def test_files_of_redis(said: str, mend: str | None) -> None:
+    found = data.redis(replace(DATA, redis_files=said))
+    assert [mend in finding.mend for finding in found if mend] == ([True] if mend else [])
+    assert len(found) == bool(mend)
+
+
+def test_volume_of_redis_that_is_missing() -> None:
+    assert only(data.redis(replace(DATA, volumes=("data",)))).mend.startswith(NEWEST)
+
+
+def test_what_follows_from_the_data_sends_to_the_line_that_mends_them() -> None:
+    cause = finding.error("redis file", "damaged", "sound", NEWEST)
+    stopped, paused = (replace(WORKER, status=status) for status in ("exited", "paused"))
+    after = explained(containers.states(stack(stopped)), [cause])
+    assert only(after).mend == f"as for redis file: {NEWEST}"
+    assert "unpause" in only(explained(containers.states(stack(paused)), [cause])).mend
+    assert explained(containers.states(stack(stopped)), []) == containers.states(stack(stopped))
 
 
 # ── Leaked members ─────────────────────────────────────────────────────────────────────────────
