@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 SECONDS = 10  # to wait for a writer
 BESIDE = ("-wal", "-shm", "-journal")  # SQLite's own files, of one database
 MIB = 2**20
+WORKING = MIB // 2  # bytes that SQLite needs beside a small database, or nothing can be migrated
 
 
 def copy(database: Path, target: Path) -> None:
@@ -76,6 +77,7 @@ def applied_migrations(database: Path) -> list[tuple[str, str]]:
 
 def room(database: Path, needed: int, *, over: bool) -> None:
     """Raises Refused where the volume has no room for `needed` bytes; `over`: the present database may go first."""
+    needed += WORKING
     free = shutil.disk_usage(database.parent).free
     present = _size(database)
     if needed <= free + (present if over else 0):
@@ -85,7 +87,7 @@ def room(database: Path, needed: int, *, over: bool) -> None:
         mend = "KEEP=0, which removes the present database before the other one is written; or " + mend
     raise Refused(
         f"a full volume: {free / MIB:.1f} MiB are free where the database is",
-        f"{needed / MIB:.1f} MiB, which the backup's database needs beside the present one",
+        f"{needed / MIB:.1f} MiB, which the backup's database and its log need beside the present one",
         mend,
     )
 
