@@ -13,6 +13,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 . deploy/lib/versions.sh
 # shellcheck source=deploy/lib/folder.sh
 . deploy/lib/folder.sh
+# shellcheck source=deploy/lib/nginx.sh
+. deploy/lib/nginx.sh
 
 SEPARATOR=$'\037' # between the fields of deploy/doctor/'s findings
 
@@ -151,7 +153,7 @@ check_compose() {
 check_nginx() {
     local said status=0
     if ! image "$project-nginx" > /dev/null; then not_built nginx "$project-nginx"; return; fi
-    said=$(nginx_project run --rm --no-deps -T nginx nginx -t 2>&1) || status=$?
+    said=$(pack_nginx | nginx_project run --rm --no-deps -T "${NGINX_TRIAL[@]}" nginx -t 2>&1) || status=$?
     nginx_project down --volumes > /dev/null 2>&1
     if [ "$status" = 0 ]; then
         finding nginx ok "nginx -t, as the built image and .env have it"

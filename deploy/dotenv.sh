@@ -115,7 +115,7 @@ get:2 | get:3) get "${@:2}" ;;
 print:*) print "${@:2}" ;;
 set:3 | set:4) set_variable "${@:2}" ;;
 *)
-    echo "usage: deploy/dotenv.sh get NAME [DEFAULT] | print NAME… | set NAME VALUE [FILE]" >&2
+    echo "usage: bash deploy/dotenv.sh get NAME [DEFAULT] | print NAME… | set NAME VALUE [FILE]" >&2
     exit 1
     ;;
 esac

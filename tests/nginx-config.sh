@@ -4,14 +4,18 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+# shellcheck source=deploy/lib/nginx.sh
+. deploy/lib/nginx.sh
 images=$(bash deploy/base-images.sh --print)
 while read -r line; do export "${line?}"; done <<< "$images"
-export COMPOSE_PROJECT_NAME=channels-check
+# One name for each clone: others may be at the same.
+COMPOSE_PROJECT_NAME=channels-check-$(sha256sum <<< "$PWD" | cut -c 1-8)
+export COMPOSE_PROJECT_NAME
 compose=(docker compose --file compose.yaml --env-file .env.example)
 
 trap '"${compose[@]}" down --volumes --rmi local > /dev/null 2>&1' EXIT
 "${compose[@]}" build --quiet nginx
-if "${compose[@]}" run --rm --no-deps -T --volume "$PWD/nginx:/check:ro" --env CONFIGURATION=/check nginx nginx -T > .state/nginx.conf 2> .state/nginx.log; then
+if pack_nginx | "${compose[@]}" run --rm --no-deps -T "${NGINX_TRIAL[@]}" nginx -T > .state/nginx.conf 2> .state/nginx.log; then
     echo "check: ok      nginx"
 else
     echo "check: FAILED  nginx: nginx -T"

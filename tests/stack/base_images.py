@@ -12,7 +12,10 @@ NEEDS: dict[str, list[tuple[str, str, str]]] = {
         ("time zones", "python -c 'import zoneinfo; print(zoneinfo.ZoneInfo(\"Asia/Shanghai\"))'", "Asia/Shanghai"),
         ("CA certificates", "test -s /etc/ssl/certs/ca-certificates.crt && echo yes", "yes"),
         ("no user 10001", "getent passwd 10001 || echo none", "none"),
-        *((f"the tool {tool}", f"command -v {tool}", r"/\S+") for tool in ("find", "flock", "gzip", "install", "sh")),
+        *(
+            (f"the tool {tool}", f"command -v {tool}", r"/\S+")
+            for tool in ("chmod", "chown", "find", "flock", "grep", "gzip", "install", "sed", "sh")
+        ),
     ],
     "NGINX_IMAGE": [
         ("nginx >= 1.30.4", "nginx -v 2>&1", r"nginx version: nginx/1\.(30\.([4-9]|\d\d+)|(3[1-9]|[4-9]\d)\.\d+).*"),
@@ -22,7 +25,7 @@ NEEDS: dict[str, list[tuple[str, str, str]]] = {
         ("/etc/nginx/mime.types", "grep -c text/css /etc/nginx/mime.types", "[1-9]"),
         *(
             (f"the tool {tool}", f"command -v {tool}", r"/\S+")
-            for tool in ("awk", "curl", "envsubst", "readlink", "sed", "sh", "tr")
+            for tool in ("awk", "curl", "envsubst", "mkdir", "readlink", "sed", "sh", "tar", "tr")
         ),
     ],
     "REDIS_IMAGE": [

@@ -56,8 +56,12 @@ def stack(fresh_clone: Callable[[], Clone]) -> Clone:
 
 @pytest.fixture(scope="session")
 def neighbour(fresh_clone: Callable[[], Clone], stack: Clone) -> Clone:
-    """A second clone, started while the first runs, with a configuration of its own."""
+    """A second clone, started while the first runs, with a configuration of its own.
+
+    Whoever made it has other modes and line ends.
+    """
     clone = fresh_clone()
+    clone.lose_modes_and_line_ends()
     shutil.copy(clone.path / ".env.example", clone.path / ".env")
     clone.set(
         COMPOSE_PROJECT_NAME=clone.project,

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.stack.clone import ROOT, Clone
 from tests.stack.wire import receive, request, room
 
@@ -65,7 +67,25 @@ def test_each_clone_has_secrets_of_its_own(stack: Clone, neighbour: Clone):
     assert values(stack).isdisjoint(values(neighbour))
 
 
-def test_the_stack_under_test_is_the_one_of_the_repository(neighbour: Clone):
+@pytest.mark.parametrize(
+    ("service", "folders"),
+    [("web", "/srv"), ("nginx", "/usr/local/bin"), ("redis", "/usr/local/bin /etc/redis")],
+)
+def test_an_image_does_not_depend_on_who_cloned(stack: Clone, neighbour: Clone, service: str, folders: str):
+    """The clones differ in all modes and line ends, and the images' files are the same, with owners and modes."""
+    # Not what the shared stack adds, and not what is compiled, with the source's time in it.
+    others = " ".join(f"! -name {name}" for name in ("own.py", "routing.py", "urls.py", "__pycache__", "*.pyc"))
+    listing = f"find {folders} -xdev {others} -printf '%M %U:%G %p %l\\n' | sort"
+    content = f"find {folders} -xdev -type f {others} -exec sha256sum {{}} + | sort"
+    script = f"set -f; {listing}; {content}"
+    first, second = (
+        clone.compose("exec", "-T", service, "sh", "-c", script).stdout.splitlines() for clone in (stack, neighbour)
+    )
+    assert len(first) > 5
+    assert second == first
+
+
+def test_the_stack_under_test_is_the_one_of_the_repository(stack: Clone):
     """What was started is what is shipped: the copy's files are the tree's, byte for byte."""
 
     def shipped(root: Path) -> dict[str, Any]:
@@ -74,4 +94,4 @@ def test_the_stack_under_test_is_the_one_of_the_repository(neighbour: Clone):
             str(file.relative_to(root)): file.read_bytes() for file in files if file.suffix != ".pyc" and file.is_file()
         }
 
-    assert shipped(neighbour.path) == shipped(ROOT)
+    assert shipped(stack.path) == shipped(ROOT)

@@ -1,5 +1,6 @@
 """deploy/watch.sh mounts the sources: it refuses those that the containers' users could not read."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,10 +13,10 @@ ROOT = Path(__file__).parents[2]
 def watch(folder: Path) -> subprocess.CompletedProcess[str]:
     docker = folder / "bin/docker"
     docker.parent.mkdir(exist_ok=True)
-    docker.write_text('#!/bin/sh\ncase $* in *--watch) echo "$*" ;; esac\n')
+    docker.write_text(f'#!/bin/sh\ncase $* in *--watch) echo "$*" ;; *) exec {shutil.which("docker")} "$@" ;; esac\n')
     docker.chmod(0o755)
     command = ("/bin/bash", folder / "deploy/watch.sh")
-    environment = {"PATH": f"{docker.parent}:/usr/bin:/bin"}
+    environment = {"PATH": f"{docker.parent}:{os.environ['PATH']}", "COMPOSE_PROJECT_NAME": "channels-test-none"}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
