@@ -34,7 +34,25 @@ NEEDS: dict[str, list[tuple[str, str, str]]] = {
         ("the user redis is 999", "id -u redis", "999"),
         *(
             (f"the tool {tool}", f"command -v {tool}", r"/\S+")
-            for tool in ("cat", "cp", "cut", "head", "install", "od", "sh", "sha256sum", "timeout", "tr")
+            for tool in (
+                "cat",
+                "chmod",
+                "chown",
+                "cp",
+                "cut",
+                "df",
+                "find",
+                "grep",
+                "head",
+                "install",
+                "od",
+                "redis-check-aof",
+                "sh",
+                "sha256sum",
+                "tail",
+                "timeout",
+                "tr",
+            )
         ),
     ],
 }
