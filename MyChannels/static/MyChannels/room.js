@@ -16,6 +16,7 @@ import { Typists } from "./typists.js";
 
 const COPIED_SHOWN = 2_000; // milliseconds
 const MALFORMED = 4400;
+const LOGGED_OUT = 4401;
 
 const find = (id) => document.getElementById(id);
 const page = find("room");
@@ -109,7 +110,8 @@ const on = (type, handle) => client.addEventListener(type, ({ detail }) => handl
 on("state", (now) => {
   state.show(now);
   const retry = find("retry");
-  const idle = now.kind === "waiting" || now.kind === "offline";
+  // After a login has ended the reader decides: to go on as a guest, or after a new login elsewhere.
+  const idle = now.kind === "waiting" || now.kind === "offline" || now.code === LOGGED_OUT;
   if (!idle && document.activeElement === retry) composer.focus(); // what is hidden loses the focus
   retry.hidden = !idle;
   find("send").setAttribute("aria-disabled", String(now.kind === "closed"));
@@ -162,7 +164,10 @@ addEventListener("beforeunload", (event) => {
   if (client.queued) event.preventDefault(); // what was not sent would be lost
 });
 
-find("retry").addEventListener("click", () => client.retry());
+find("retry").addEventListener("click", () => {
+  if (client.state.kind === "closed") client.open();
+  else client.retry();
+});
 find("newer").addEventListener("click", () => {
   composer.focus();
   conversation.toEnd();
