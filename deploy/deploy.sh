@@ -7,9 +7,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . deploy/lib/rolling.sh
 
 begin deploy
+demand_whole
 say "checking and building; what runs is not touched"
 bash deploy/prepare.sh deploy
 roll
+demand_readiness
+settle
 if image_id "$project-web:previous" > /dev/null; then
     say "done: the build before can be had back by make rollback"
 else

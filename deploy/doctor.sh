@@ -223,7 +223,8 @@ facts() { # what deploy/doctor/ cannot see from inside; deploy/doctor/facts.py r
         echo "$sockets $(bash deploy/dotenv.sh get "${sockets^^}_REPLICAS" 2 | grep -E '^[0-9]+$')"
     fi
     echo "==== hashes"
-    docker compose config --hash '*' 2> /dev/null
+    # Of the first one's output: by itself --hash leaves out what env_file holds.
+    docker compose config 2> /dev/null | docker compose --file - config --hash '*' 2> /dev/null
     echo "==== images"
     for image in "$project-web" "$project-nginx" "$project-redis"; do echo "$image $(image "$image")"; done
     while read -r id name service; do

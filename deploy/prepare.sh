@@ -20,6 +20,7 @@ put_back() { # else the next `docker compose up` would start what has failed her
 trap put_back EXIT
 trap 'exit 130' INT TERM HUP PIPE
 bash deploy/configure.sh
+bash deploy/secret-digests.sh
 bash deploy/build-settings.sh
 bash deploy/preflight.sh
 bash deploy/base-images.sh

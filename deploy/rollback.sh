@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Replaces every web and WebSocket container by the build that ran before, in the same way as deploy.sh.
+# Replaces every web and WebSocket container by the build that ran before, in the same way as deploy.sh;
+# where no whole stack runs, starts that build.
 # The database stays as it is: refuses if the build before may not understand it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -19,14 +20,28 @@ understood() {
 }
 
 begin rollback
+[ -n "$sockets" ] || fail "a .env or compose.yaml that Compose does not read" "one that it does" "docker compose config"
+bash deploy/secret-digests.sh
 previous=$(image_id "$project-web:previous") ||
     fail "no image $project-web:previous" "the build that ran before this one" "make deploy   of older sources"
 case $halfway in
-deploy) ;; # undone, also where the build before still serves in part, or alone
+deploy | up) ;; # undone, also where the build before still serves in part, or alone
 rollback) previous=$named ;; # goes on to where it was going
-*) [ "$previous" != "$named" ] || fail "the build before, running" "another one" "make deploy" ;;
+*) [ "$previous" != "$named" ] || ! whole || fail "the build before, running" "another one" "make deploy" ;;
 esac
 docker tag "$previous" "$project-web"
 understood
-roll
+if whole; then
+    roll
+else
+    say "no whole stack runs: the build before is started in its place"
+    compose_up --no-build
+    stage='' # it is what serves
+    rm -f "$REPLACING"
+    docker compose exec -T nginx nginx-reload.sh > /dev/null ||
+        fail "an nginx that does not load the configuration of the build before, above; it keeps the one it has" "it loaded" \
+            "make up   of the sources that nginx's image is of"
+fi
+demand_readiness
+settle
 say "done: make rollback again returns; this folder still holds the sources of the other build, which make up and make deploy build"

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Rolling replacement of `web` and of the service with the WebSockets by the image that their name stands for.
-# Sourced by deploy.sh and rollback.sh: begin, then whatever gives the name another image, then roll.
+# Sourced by deploy.sh, rollback.sh and up.sh: begin, then whatever gives the name another image, then roll.
 #
 # A new container is kept out of nginx's sight until it is healthy: the engine's name server gives an address
 # as soon as its container runs, and one without sockets gets all the next ones.
@@ -9,9 +9,13 @@
 . deploy/lib/images.sh
 # shellcheck source=deploy/lib/folder.sh
 . deploy/lib/folder.sh
+# shellcheck source=deploy/lib/wanted.sh
+. deploy/lib/wanted.sh
 
 HEALTHY_SECONDS=${HEALTHY_SECONDS:-120} # for new containers, whatever compose.yaml's health check says meanwhile
 SEEN_SECONDS=20 # for nginx to pass something to each of them
+READY_SECONDS=${READY_SECONDS:-20} # for each to be ready at the end
+ENGINE_SECONDS=30 # for an engine that has just been restarted
 
 FORGOTTEN_SECONDS=2 # nginx asks for names once a second (nginx/templates/environment.conf.template)
 
@@ -22,18 +26,19 @@ command='' project='' stage=''
 before='' named='' before_nginx='' before_redis='' # images: what serves, and what the names stand for
 halfway='' # the command that was broken off while it replaced
 sockets='' # the service that has the WebSockets
-old_web='' old_sockets='' new='' nginx='' renewed='' # containers' ids
+serving='' # containers that ran in the beginning
+present_web='' present_sockets='' # all in the beginning
+old_web='' old_sockets='' new='' nginx='' # containers' ids
+renewed_nginx='' renewed_redis=''
 
 say() { printf '%s: %3d s  %s\n' "$command" "$SECONDS" "$*"; }
 fail() { refuse "$command" "$@"; } # fail FOUND EXPECTED MEND
 
-of() { # of SERVICE [DOCKER-PS-OPTION…]: its containers' ids
-    docker ps --no-trunc --quiet --filter "label=com.docker.compose.project=$project" \
-        --filter "label=com.docker.compose.service=$1" --filter label=com.docker.compose.oneoff=False "${@:2}"
-}
+of() { containers_of "$project" "$@"; } # of SERVICE [DOCKER-PS-OPTION…]: its containers' ids
 name_of() { docker inspect --format '{{slice .Name 1}}' "$1"; }
 service_of() { docker inspect --format '{{index .Config.Labels "com.docker.compose.service"}}' "$1"; }
 networks_of() { docker inspect --format '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}' "$1"; }
+runs() { [ "$(docker inspect --format '{{.State.Running}}' "$1" 2> /dev/null)" = true ]; }
 
 # ── Beginning and end ──────────────────────────────────────────────────────────────────────────
 
@@ -44,18 +49,19 @@ begin() { # begin COMMAND
     own "$command"
     project=$(project_name .)
     sockets=$(bash deploy/websockets.sh 2> /dev/null) || true # .env is at fault, which prepare.sh says better
-    named=$(running_image "$project")
     before=$(served_image "$project")
+    named=$(running_image "$project")
+    [ -n "$named" ] || named=$(image_id "$project-web") || true
     before_redis=$(image_id "$project-redis") || true
-    if [ -z "$named" ] || { [ -n "$sockets" ] && [ -z "$(of "$sockets" --filter status=running)" ]; } ||
-        [ -z "$(of nginx --filter status=running)" ]; then
-        fail "no running web, ${sockets:-daphne} and nginx of project $project" "a running stack" "make up"
-    fi
-    before_nginx=$(docker inspect --format '{{.Image}}' "$(of nginx --filter status=running)")
+    nginx=$(of nginx --filter status=running)
+    if [ -n "$nginx" ]; then before_nginx=$(docker inspect --format '{{.Image}}' "$nginx"); else before_nginx=$(image_id "$project-nginx") || true; fi
+    serving="$(of web --filter status=running) $(of "${sockets:-daphne}" --filter status=running)"
+    present_web=$(of web --all) present_sockets=$(of "${sockets:-daphne}" --all)
     if [ -s "$REPLACING" ]; then
         read -r _ _ halfway < "$REPLACING"
         named=$(image_id "$project-web") || fail "no image $project-web" "the one that was begun with" "make up"
     fi
+    know_settings "$project"
     stage=preparing
     trap leave EXIT
     # Without a trap bash takes a lost terminal for success.
@@ -65,15 +71,22 @@ begin() { # begin COMMAND
     trap 'exit 143' TERM
 }
 
+whole() { # does a stack run that new containers can be put beside?
+    [ -n "$sockets" ] && [ -n "$nginx" ] && [ -n "$(of web --filter status=running)" ] && [ -n "$(of "$sockets" --filter status=running)" ]
+}
+
+demand_whole() { whole || fail "no running web, ${sockets:-daphne} and nginx of project $project" "a running stack" "make up"; }
+
 leave() { # however it ends
     local status=$?
     trap '' HUP INT PIPE TERM
     set +e
     if [ "$status" != 0 ]; then
         case $stage in
-        preparing) restore_names ;;
+        preparing) restore_names || say "the engine has not taken the images' names back: docker compose up would start what has failed here" >&2 ;;
         starting) undo ;;
-        replacing) say "broken off: old and new containers serve side by side; make $command again ends it, make rollback goes back" >&2 ;;
+        replacing) tell_halfway ;;
+        in_place) take_back ;;
         esac
     fi
     unlock
@@ -82,64 +95,240 @@ leave() { # however it ends
 
 # Else the next `docker compose up` would start what has failed here.
 restore_names() {
-    docker tag "$named" "$project-web"
-    [ -z "$before_nginx" ] || docker tag "$before_nginx" "$project-nginx"
-    [ -z "$before_redis" ] || docker tag "$before_redis" "$project-redis"
+    local status=0
+    [ -z "$named" ] || docker tag "$named" "$project-web" || status=1
+    [ -z "$before_nginx" ] || docker tag "$before_nginx" "$project-nginx" || status=1
+    [ -z "$before_redis" ] || docker tag "$before_redis" "$project-redis" || status=1
+    return "$status"
+}
+
+engine_answers() {
+    local end=$((SECONDS + ENGINE_SECONDS))
+    until docker info > /dev/null 2>&1; do
+        [ "$SECONDS" -lt "$end" ] || return
+        sleep 1
+    done
 }
 
 undo() { # nothing has gone to a new container, or what has is drained
-    say "taking back: the new containers leave, the build before keeps serving" >&2
+    local id wrong=''
+    say "taking back: the new containers leave" >&2
+    if ! engine_answers; then
+        say "the engine does not answer: nothing was taken back, and new containers may be left beside the old. When it answers: make up" >&2
+        return
+    fi
     find_new
     # shellcheck disable=SC2086  # one argument each
-    [ -z "$new" ] || { docker stop $new; docker rm --force --volumes $new; } > /dev/null
-    restore_names
-    # nginx's configuration of the build before, and not by all of `migrate`: it may refuse the new migrations.
-    docker compose run --rm --no-deps -T migrate flock --timeout 60 data/migrate.lock python services/migrate/publish.py > /dev/null 2>&1
-    take_nginx_back
-    migrate > /dev/null 2>&1 ||
-        say "the build before refuses the migrations of this one, as soon as it starts anew: make $command   of a build that knows them" >&2
+    [ -z "$new" ] || { docker stop $new; docker rm --force --volumes $new; } > /dev/null 2>&1
+    find_new
+    [ -z "$new" ] || wrong="$wrong new containers are left: docker rm --force $(echo "$new" | cut -c 1-12 | tr '\n' ' ');"
+    restore_names || wrong="$wrong the images' names are still the new build's;"
+    put_back "$wrong"
+    if removed; then # `migrate` may have been made after that
+        # shellcheck disable=SC2046  # one argument each
+        docker rm --force $(of migrate --all) > /dev/null 2>&1
+        say "somebody has removed the containers of before meanwhile: nothing serves. make up starts the stack" >&2
+    fi
 }
 
-take_nginx_back() {
-    if [ -z "$renewed" ]; then
-        docker exec "$nginx" nginx-reload.sh > /dev/null
-        say "nothing was changed for clients" >&2
-    # A healthy one stays, and Compose leaves it alone.
-    elif docker compose up --detach --wait --no-deps --no-build nginx > /dev/null 2>&1; then
-        docker exec "$(of nginx)" nginx-reload.sh > /dev/null
-        say "nginx was replaced, and clients resume; nothing else was changed for them" >&2
+removed() { # has somebody taken down what served?
+    local id
+    for id in $serving; do docker inspect "$id" > /dev/null 2>&1 || return 0; done
+    return 1
+}
+
+# Whatever is asked of Compose would make networks and containers of a stack that is gone.
+put_back() { # put_back WHAT-IS-WRONG
+    local id wrong=$1
+    ! removed || return
+    for id in $serving; do
+        runs "$id" || docker start "$id" > /dev/null 2>&1 || true # the engine may have been restarted
+        runs "$id" || wrong="$wrong $(name_of "$id" 2> /dev/null) does not run;"
+    done
+    ! removed || return
+    [ -z "$renewed_redis" ] || take_redis_back || wrong="$wrong Redis is not healthy;"
+    ! removed || return
+    # nginx's configuration of the build before, and not by all of `migrate`: it may refuse the new migrations.
+    as_before run --rm --no-deps -T migrate flock --timeout 60 data/migrate.lock python services/migrate/publish.py > /dev/null 2>&1 ||
+        wrong="$wrong nginx's configuration of before could not be published;"
+    ! removed || return
+    take_nginx_back || wrong="$wrong nginx does not load the configuration of before;"
+    docker exec "$(of nginx)" curl --noproxy '*' --fail --silent --max-time 5 --output /dev/null http://127.0.0.1:8081/ready 2> /dev/null ||
+        wrong="$wrong no page of the build before is ready;"
+    ! removed || return
+    look_at_migrations
+    ! removed || return
+    if [ -n "$wrong" ]; then
+        say "the build before is not all back:$wrong make doctor says more" >&2
+    elif [ -n "$renewed_nginx$renewed_redis" ]; then
+        say "the build before serves; ${renewed_nginx:+nginx was replaced, and clients resume; }${renewed_redis:+Redis was restarted; }nothing else was changed for them" >&2
     else
-        say "nginx was replaced, and does not get healthy with this .env and the image of before: make logs S=nginx" >&2
+        say "the build before serves: nothing was changed for clients" >&2
     fi
+}
+
+take_nginx_back() { # a healthy one stays, and Compose leaves it alone
+    [ -z "$renewed_nginx" ] || as_before up --detach --wait --no-deps --no-build nginx > /dev/null 2>&1 || return
+    docker exec "$(of nginx)" nginx-reload.sh > /dev/null
+}
+
+take_redis_back() { as_before up --detach --wait --no-deps --no-build redis > /dev/null 2>&1; }
+
+look_at_migrations() { # the build before serves; would it start again?
+    local said
+    as_before up --detach --no-deps --force-recreate --no-build migrate > /dev/null 2>&1
+    said=$(of migrate --all)
+    [ -n "$said" ] && [ "$(docker wait "$said")" = 0 ] && return
+    said=$(docker logs "$said" 2>&1)
+    case $said in
+    *app.E003*) say "the build before refuses the migrations of this one, as soon as it starts again: make $command   of a build that knows them" >&2 ;;
+    *) say "migrate of the build before ends with an error, which keeps it from starting again: $(tail -n 1 <<< "$said")" >&2 ;;
+    esac
+}
+
+tell_halfway() {
+    if ! engine_answers; then
+        say "broken off, and the engine does not answer. When it does: make $command again ends it, make rollback goes back" >&2
+    elif nginx=$(of nginx --filter status=running) && whole; then
+        say "broken off: old and new containers serve side by side; make $command again ends it, make rollback goes back" >&2
+    else
+        say "broken off, and the stack does not run any more: make up starts this build" >&2
+    fi
+}
+
+# Compose has stopped the containers of before.
+take_back() {
+    if ! engine_answers; then
+        say "the engine does not answer: nothing was taken back. When it answers: make up" >&2
+    elif [ -z "${serving// /}" ]; then
+        say "nothing served before, so there is nothing to take back" >&2
+    elif restore_names && as_before up --detach --wait --no-build --remove-orphans > /dev/null 2>&1; then
+        docker exec "$(of nginx)" nginx-reload.sh > /dev/null 2>&1
+        say "taken back: the build and the settings of before serve again, and clients resume" >&2
+    else
+        say "tried to take back the build and the settings of before, and they do not get healthy either: make doctor" >&2
+    fi
+}
+
+# Health is what was so once; clients need what is so now.
+demand_readiness() {
+    local id said end=$((SECONDS + READY_SECONDS))
+    for id in $(of web --filter status=running) $(of "$sockets" --filter status=running); do
+        until said=$(docker exec "$id" python -I services/web/healthcheck.py --ready 2>&1); do
+            [ "$SECONDS" -lt "$end" ] ||
+                fail "$(name_of "$id"): $said: $(docker logs --tail 20 "$id" 2>&1 | sed -n 's/.*"message": "\(not ready: [^"]*\)".*/\1/p' | tail -n 1)" \
+                    "200 from /health/ready of every web and $sockets" "make doctor"
+            sleep 1
+        done
+    done
 }
 
 # ── Steps ──────────────────────────────────────────────────────────────────────────────────────
 
-roll() {
+roll() { # all of them, whether they have changed or not
     local web number
-    old_web=$(of web --all)
-    old_sockets=$(of "$sockets" --all)
-    nginx=$(of nginx --filter status=running)
+    present_web=$(of web --all) old_web=$present_web
+    present_sockets=$(of "$sockets" --all) old_sockets=$present_sockets
     web=$(count web 1)
     number=$(count "$sockets" "$(bash deploy/dotenv.sh get "${sockets^^}_REPLICAS" 2)")
     # A run that was broken off has left more than there should be.
     [ ! -s "$REPLACING" ] || read -r web number _ < "$REPLACING"
-    check_memory
+    enough_memory || fail "$free MiB of memory free" \
+        "$used MiB, which web and $sockets use now: for a minute there are twice as many" "free some; or make scale N=<fewer>"
+    replace "$web" "$number"
+}
 
-    stage=starting
+change() { # change [COMPOSE-OPTION…]: what is not as Compose would start it now; where a stack runs, beside the old
+    local web=0 number=0
+    sockets=$(bash deploy/websockets.sh)
+    learn_hashes
+    if [ $# != 0 ] || ! whole || grown; then
+        in_place "$@"
+        return
+    fi
+    present_web=$(of web --all) old_web=$(unwanted web)
+    present_sockets=$(of "$sockets" --all) old_sockets=$(unwanted "$sockets")
+    [ -z "$old_web" ] || [ -n "$(kept "$present_web" "$old_web")" ] || web=1
+    [ -z "$old_sockets" ] ||
+        number=$(($(bash deploy/dotenv.sh get "${sockets^^}_REPLICAS" 2) - $(kept "$present_sockets" "$old_sockets" | wc -w)))
+    if [ -z "$old_web$old_sockets" ]; then
+        stage=starting
+        settled "$project" migrate || migrate_loudly
+        renew_redis
+        renew_nginx
+    elif enough_memory; then
+        replace "$web" "$((number > 0 ? number : 0))"
+    else
+        say "$free MiB of memory free, and $used MiB in use: the old containers leave before the new ones come"
+        in_place
+        return
+    fi
+    stage=
+    compose_up
+}
+
+in_place() { # in_place [COMPOSE-OPTION…]: Compose replaces
+    if [ -n "${serving// /}" ] && ! grown; then # no migration that fails stops what serves
+        stage=starting
+        migrate_loudly
+    fi
+    remember "$project" "$before" # if what comes is no good, it is wanted
+    stage=in_place
+    compose_up "$@"
+}
+
+grown() { # is there a service that has no container yet, or none that runs? Others may need it
+    local service
+    while read -r service; do
+        case $service in migrate | redis) continue ;; esac
+        [ -n "$(of "$service" --filter status=running)" ] || return 0
+    done < <(docker compose config --services)
+    return 1
+}
+
+kept() { grep -vxF "${2:-none}" <<< "$1" || true; } # kept PRESENT OLD
+
+compose_up() { # compose_up [COMPOSE-OPTION…]
+    local id
+    docker compose up --detach --wait --remove-orphans "$@" && return
+    echo "$command: expected every service to be healthy; the ones below are not, their logs say why: make logs S=<service>" >&2
+    docker compose ps --all >&2
+    for id in $(docker ps --all --quiet --filter "label=com.docker.compose.project=$project" --filter label=com.docker.compose.oneoff=False); do
+        case $(docker inspect --format '{{.State.Status}} {{.State.ExitCode}} {{with .State.Health}}{{.Status}}{{end}}' "$id") in
+        'running 0 healthy' | 'running 0 ' | 'exited 0 '*) ;;
+        *) last_words "$id" ;;
+        esac
+    done
+    exit 1
+}
+
+unwanted() { # unwanted SERVICE: what Compose would replace, what does not run, and what nginx cannot see
+    local id
+    for id in $(of "$1" --all); do
+        if ! runs "$id" || ! as_wanted "$id" "$1" || ! visible "$id"; then echo "$id"; fi
+    done
+}
+
+migrate_loudly() {
     say "migrations, and nginx's configuration"
     migrate || fail "migrate ended with an error, above" "0" "what it names; then make $command"
+}
 
-    say "starting $number $sockets and $web web beside the old"
-    create "$web" "$number"
+replace() { # replace WEB SOCKETS: so many new ones for the old
+    stage=starting
+    migrate_loudly
+    renew_redis
+
+    say "starting $2 $sockets and $1 web beside the old"
+    create "$1" "$2"
     hide
     # shellcheck disable=SC2086  # one argument each
-    docker start $new > /dev/null
+    [ -z "$new" ] || docker start $new > /dev/null
     wait_until_healthy
     renew_nginx
     admit
     stage=replacing
-    echo "$web $number $command" > "$REPLACING"
+    echo "$(($1 + $(kept "$present_web" "$old_web" | wc -w))) $(($2 + $(kept "$present_sockets" "$old_sockets" | wc -w))) $command" > "$REPLACING"
     remember "$project" "$before" "${halfway:+$named}"
     # shellcheck disable=SC2086  # one argument each
     retire $old_sockets
@@ -174,14 +363,15 @@ aliases() { # aliases CONTAINER NETWORK
 }
 
 # For a minute there are twice as many. The kernel counts for the engine's machine, wherever that is.
-check_memory() {
-    local id used=0 free
+used=0 free=0
+enough_memory() {
+    local id
+    used=0
     for id in $(of web --filter status=running) $(of "$sockets" --filter status=running); do
         used=$((used + $(docker exec "$id" sh -c 'cat /sys/fs/cgroup/memory.current || cat /sys/fs/cgroup/memory/memory.usage_in_bytes' 2> /dev/null || echo 0)))
     done
     free=$(docker exec "$nginx" awk '$1 == "MemAvailable:" { printf "%d", $2 * 1024 }' /proc/meminfo)
-    [ "${free:-$used}" -ge "$used" ] || fail "$((free / 1048576)) MiB of memory free" \
-        "$((used / 1048576)) MiB, which web and $sockets use now: for a minute there are twice as many" "free some; or make scale N=<fewer>"
+    [ "${free:-$used}" -ge "$used" ] || { used=$((used / 1048576)) free=$((free / 1048576)); return 1; }
 }
 
 migrate() {
@@ -199,16 +389,16 @@ migrate() {
 
 create() { # create WEB SOCKETS
     local output
-    output=$(docker compose up --no-start --no-deps --no-recreate --no-build --scale "web=$(($(wc -w <<< "$old_web") + $1))" \
-        --scale "$sockets=$(($(wc -w <<< "$old_sockets") + $2))" web "$sockets" 2>&1) || echo "$output" >&2
+    output=$(docker compose up --no-start --no-deps --no-recreate --no-build --scale "web=$(($(wc -w <<< "$present_web") + $1))" \
+        --scale "$sockets=$(($(wc -w <<< "$present_sockets") + $2))" web "$sockets" 2>&1) || echo "$output" >&2
     find_new
     [ "$(wc -w <<< "$new")" -eq $(($1 + $2)) ] ||
         fail "$(wc -w <<< "$new") new containers" "$(($1 + $2))" "make doctor; then make $command"
 }
 
 find_new() {
-    new=$({ of web --all && of "$sockets" --all; } | grep -vxF "$old_web
-$old_sockets") || true # none
+    new=$({ of web --all && of "$sockets" --all; } | grep -vxF "$present_web
+$present_sockets") || true # none
 }
 
 reattach() { # reattach CONTAINER NETWORK ALIAS…
@@ -223,6 +413,7 @@ hide() { # they keep their networks, and lose the name that nginx asks for
     local id network
     for id in $new; do
         for network in $(shared "$id"); do reattach "$id" "$network" "$(name_of "$id")"; done
+        docker update --restart no "$id" > /dev/null # else it comes back with an engine that is restarted meanwhile
     done
 }
 
@@ -245,31 +436,51 @@ wait_until_healthy() {
 }
 
 unhealthy() { # unhealthy CONTAINER FOUND
-    local name
-    name=$(name_of "$1")
-    say "$name: its health check and its last lines:" >&2
-    docker inspect --format '{{range .State.Health.Log}}{{.Output}}{{end}}' "$1" | sed '/^$/d' | tail -n 3 | sed 's/^/  /' >&2
+    last_words "$1"
+    fail "$(name_of "$1") is $2" "a healthy container" "what its log names; then make $command"
+}
+
+last_words() { # last_words CONTAINER
+    say "$(name_of "$1"): its health check and its last lines:" >&2
+    docker inspect --format '{{with .State.Health}}{{range .Log}}{{.Output}}{{end}}{{end}}' "$1" | sed '/^$/d' | tail -n 3 | sed 's/^/  /' >&2
     docker logs --tail 15 "$1" 2>&1 | sed 's/^/  /' >&2
-    fail "$name is $2" "a healthy container" "what its log names; then make $command"
 }
 
 # Replaced only when Compose would do so: for another image, or other settings.
 renew_nginx() {
-    local now wanted said
-    now=$(docker inspect --format '{{.Image}} {{index .Config.Labels "com.docker.compose.config-hash"}}' "$nginx")
-    wanted="$(image_id "$project-nginx") $(docker compose config --hash nginx | awk '{ print $2 }')"
-    if [ "$now" = "$wanted" ]; then
+    local said
+    learn_hashes
+    if as_wanted "$nginx" nginx; then
         said=$(docker exec "$nginx" nginx-reload.sh) ||
             fail "an nginx that does not load the configuration of this build, above" "it loaded" "make logs S=nginx; then make $command"
         say "nginx: $said"
     else
         say "nginx: another base image or other settings: it is replaced itself, and every client resumes"
-        renewed=yes
+        renewed_nginx=yes
         docker compose up --detach --no-deps --no-build --wait nginx > /dev/null 2>&1 ||
             fail "an nginx that does not get healthy" "a healthy one" "make logs S=nginx; then make up"
         nginx=$(of nginx --filter status=running)
         before_nginx=''
     fi
+}
+
+# `make up` replaces it as Compose would; others for another password alone, without which no new container could log in.
+renew_redis() {
+    local id output
+    id=$(of redis --filter status=running)
+    learn_hashes
+    if [ -n "$id" ] && as_wanted "$id" redis; then return; fi
+    if [ -n "$id" ] && [ "$command" != up ] && [ "$(password_of "$id")" = "$(cat .state/redis_password.env)" ]; then return; fi
+    say "redis: another image, other settings or another password: it is replaced; rooms wait until it answers"
+    renewed_redis=yes
+    output=$(docker compose --progress quiet up --detach --no-deps --no-build --wait redis 2>&1) ||
+        fail "a Redis that does not get healthy: $output" "a healthy one" "make logs S=redis; then make $command"
+    before_redis=''
+}
+
+password_of() { # password_of CONTAINER: the digest of the password that it was made with, as .state/redis_password.env has it
+    docker inspect --format '{{range .Config.Env}}{{println .}}{{end}}' "$1" | grep '^REDIS_PASSWORD_DIGEST=' ||
+        cat .state/redis_password.env # made before digests were written: nothing is known
 }
 
 admit() { # and wait until nginx has passed something to each
@@ -281,6 +492,7 @@ admit() { # and wait until nginx has passed something to each
             address=$(docker inspect --format "{{(index .NetworkSettings.Networks \"$network\").IPAddress}}" "$id")
             waiting="$waiting $service/$address:8000"
         done
+        docker update --restart unless-stopped "$id" > /dev/null
     done
     for address in $waiting; do
         service=${address%%/*}
@@ -298,8 +510,14 @@ answering() { # answering SERVICE: the address that nginx has just had an answer
         tr -d '\r' | awk 'tolower($1) == "x-worker:" { print $NF }' || true
 }
 
-retire() { # retire CONTAINER…: one at a time, each as slowly as its clients need
+retire() { # retire CONTAINER…: one at a time, each as slowly as its clients need; `make up` has no patience for that
     local id name begun number=0
+    if [ "$command" = up ] && [ $# != 0 ]; then
+        say "$# container(s) drain"
+        docker stop "$@" > /dev/null
+        docker rm --volumes "$@" > /dev/null
+        return
+    fi
     for id; do
         number=$((number + 1))
         name=$(name_of "$id")
@@ -315,8 +533,8 @@ retire() { # retire CONTAINER…: one at a time, each as slowly as its clients n
 }
 
 leftovers() { # what is not this command's, and what `docker compose up` would replace nevertheless
-    local now wanted
-    now=$(docker inspect --format '{{.Image}} {{index .Config.Labels "com.docker.compose.config-hash"}}' "$(of redis | head -n 1)" 2> /dev/null) || return 0
-    wanted="$(image_id "$project-redis") $(docker compose config --hash redis | awk '{ print $2 }')"
-    [ "$now" = "$wanted" ] || say "redis is left alone, and not as the present build and .env have it: make up replaces it"
+    local id
+    id=$(of redis | head -n 1)
+    [ "$command" = up ] || [ -z "$id" ] || as_wanted "$id" redis ||
+        say "redis is left alone, and not as the present build and .env have it: make up replaces it"
 }

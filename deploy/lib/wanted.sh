@@ -2,7 +2,8 @@
 # Whether a container is as Compose would start it now. Sourced, after lib/images.sh, by what replaces containers.
 
 hashes='' # of every service, as `docker compose config --hash` gives them
-learn_hashes() { hashes=$(docker compose config --hash '*'); }
+# Not of `config` itself, which knows nothing of env_file.
+learn_hashes() { hashes=$(docker compose config | docker compose --file - config --hash '*'); }
 
 containers_of() { # containers_of PROJECT SERVICE [DOCKER-PS-OPTION…]: their ids
     docker ps --no-trunc --quiet --filter "label=com.docker.compose.project=$1" \
@@ -25,4 +26,40 @@ settled() { # settled PROJECT SERVICE: it has containers, which run and are heal
         found=0
     done
     return "$found"
+}
+
+# What Compose had made of its files and of .env when the stack was last as it should be: with it a container of before
+# can be had back, whatever .env says by now.
+SETTLED=.state/settled.yaml
+settings_before='' # that file, where it is what runs
+
+settle() { # after a command that has left the stack as it should be
+    local mode
+    mode=$(umask)
+    umask 077
+    # What is unset here would be looked up again, by then in another .env.
+    if docker compose config 2> /dev/null | sed '/^      [A-Z_]*: null$/d' > "$SETTLED.$$"; then mv "$SETTLED.$$" "$SETTLED"; else rm -f "$SETTLED.$$"; fi
+    umask "$mode"
+}
+
+know_settings() { # know_settings PROJECT: `docker compose up -d` may have started something else since
+    local id service hashes
+    settings_before=
+    [ -s "$SETTLED" ] || return 0
+    settings_before=$SETTLED
+    hashes=$(project=$1 as_before config --hash '*' 2> /dev/null) || hashes=
+    while read -r id service; do
+        case $service in redis | web | daphne | uvicorn | nginx) ;; *) continue ;; esac
+        grep -qxF "$service $(docker inspect --format '{{index .Config.Labels "com.docker.compose.config-hash"}}' "$id")" <<< "$hashes" ||
+            settings_before=
+    done < <(docker ps --filter "label=com.docker.compose.project=$1" --filter label=com.docker.compose.oneoff=False \
+        --format '{{.ID}} {{.Label "com.docker.compose.service"}}')
+}
+
+as_before() { # as_before COMPOSE-ARGUMENT…: with the settings of before
+    if [ -z "$settings_before" ]; then
+        docker compose "$@"
+    else
+        docker compose --project-name "$project" --project-directory . --env-file /dev/null --file "$SETTLED" "$@"
+    fi
 }

@@ -2,6 +2,7 @@
 
 An outage of Redis must not make a container unhealthy that will serve again when Redis
 does; the mark lies in a tmpfs, so a restarted container has to become ready anew.
+With --ready it asks for readiness in any case: `make up` and `make deploy` do at their end.
 It asks over HTTP and boots no Django. Exits 1 with the reason on anything but 200.
 """
 
@@ -13,8 +14,8 @@ MARK = Path("/tmp/ready-once")  # noqa: S108  # the container's own tmpfs
 TIMEOUT = 4  # seconds; compose.yaml grants five
 
 
-def main() -> str | None:
-    path = "/health/live" if MARK.exists() else "/health/ready"
+def main(path: str | None = None) -> str | None:
+    path = path or ("/health/live" if MARK.exists() else "/health/ready")
     connection = http.client.HTTPConnection("127.0.0.1", 8000, timeout=TIMEOUT)
     try:
         connection.request("GET", path)
@@ -30,4 +31,4 @@ def main() -> str | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main("/health/ready" if "--ready" in sys.argv[1:] else None))

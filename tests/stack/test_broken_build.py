@@ -1,9 +1,22 @@
 """What cannot start replaces nothing that runs."""
 
+import shutil
+
 import pytest
 
 from tests.stack.clone import SERVICES, Clone, docker
 from tests.stack.wire import request
+
+MIGRATION = """
+from django.db import migrations
+
+def fail(apps, schema_editor):
+    raise RuntimeError("data that it did not expect")
+
+class Migration(migrations.Migration):
+    dependencies = []
+    operations = [migrations.RunPython(fail)]
+"""
 
 
 @pytest.mark.parametrize(
@@ -36,3 +49,23 @@ def test_a_mistake_is_named_and_the_stack_goes_on(neighbour: Clone, path: str, m
     assert docker("image", "inspect", "--format", "{{.Id}}", *names) == images, "else `docker compose up` starts it"
     label = f"--filter=label=channels.trial={neighbour.project}"
     assert docker("ps", "--all", "--quiet", label) + docker("volume", "ls", "--quiet", label) == ""
+
+
+def test_a_migration_that_fails_leaves_the_build_before_serving(neighbour: Clone) -> None:
+    """Which no trial can see: it depends on the data."""
+    before = {container["Id"] for service in SERVICES for container in neighbour.containers(service)}
+    image = docker("image", "inspect", "--format", "{{.Id}}", f"{neighbour.project}-web")
+    folder = neighbour.path / "MyChannels/migrations"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "0001_failing.py").write_text(MIGRATION)
+    try:
+        done = neighbour.make("up", check=False)
+    finally:
+        shutil.rmtree(folder)
+    assert done.returncode
+    assert "data that it did not expect" in done.stderr
+    assert "nothing was changed for clients" in done.stderr
+    assert {container["Id"] for service in SERVICES for container in neighbour.containers(service)} == before
+    assert docker("image", "inspect", "--format", "{{.Id}}", f"{neighbour.project}-web") == image
+    assert request(neighbour, "/health/ready").status == 200

@@ -78,6 +78,12 @@ def test_it_asks_for_readiness_until_that_was_so_once_and_for_liveness_from_then
     assert server.asked == ["/health/ready"] * 3 + ["/health/live"]
 
 
+def test_it_can_be_asked_for_readiness_after_that_too(check: Any, server: Server) -> None:
+    assert check.main() is None
+    server.answers["/health/ready"] = 503
+    assert check.main("/health/ready") == "/health/ready: expected 200, received 503"
+
+
 @pytest.mark.parametrize("once_ready", [False, True])
 @pytest.mark.parametrize("status", [204, 301, 404, 500, 503])
 def test_anything_but_200_fails_with_the_reason(check: Any, server: Server, once_ready: bool, status: int) -> None:
