@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
         ("MyChannels/routing.py", "\nws_urlpatterns += [nobody_defined_this]\n", "NameError"),
         ("nginx/maps.conf", "\nno_such_directive on;\n", "no_such_directive"),
         ("services/redis/redis.conf", "\nno-such-directive on\n", "no-such-directive"),
-        ("services/web/healthcheck.py", "\nraise SystemExit('never asked')\n", "never asked"),
+        ("services/web/healthcheck.py", "\n)\n", "SyntaxError"),
         ("services/migrate/publish.py", "\nraise SystemExit('never published')\n", "never published"),
     ],
 )
