@@ -30,8 +30,9 @@ def database(facts: Facts, path: Path) -> list[Finding]:
         mend = owned(facts, "data", "10001", "web")
         return [*found, error(check, f"{path.name}, which its own user may not read", "a file that it may", mend)]
     if not path.exists():
-        finding = error if facts.backups else warning
-        return [*found, finding(check, f"no {path.name}", "one that was migrated", restore(facts))]
+        if not facts.backups:
+            return [*found, warning(check, f"no {path.name}", "one that was migrated", "make up   (makes one)")]
+        return [*found, error(check, f"no {path.name}", "one that was migrated", restore(facts))]
     try:
         applied = _applied(path)
     except sqlite3.DatabaseError as fault:
