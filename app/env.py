@@ -147,12 +147,14 @@ def _in_ascii(value: str) -> str:
 
 
 def _network(value: str) -> None:
+    if value == "gateway":  # services/nginx/nginx-environment.sh knows its address
+        return
     try:
         ipaddress.ip_network(value, strict=False)
         if not NETWORK.fullmatch(value):
             raise ValueError  # 10.0.0.0/255.0.0.0 and fe80::1%eth0 are Python's, not nginx's
     except ValueError:
-        raise ValidationError("Expected an address or a network such as 10.0.0.0/8.") from None
+        raise ValidationError("Expected an address, a network such as 10.0.0.0/8, or gateway.") from None
 
 
 def _bind_address(value: str) -> None:

@@ -184,14 +184,48 @@ check_folder() {
 }
 
 check_published() {
-    local address port
+    local address port status
     address=$(bash deploy/dotenv.sh get BIND_ADDRESS 127.0.0.1)
     port=$(bash deploy/dotenv.sh get HTTP_PORT 8080)
     own_nginx_holds "$project" "$port" 2> /dev/null || return 0 # nginx does not run, or drifted: said elsewhere
-    if answers "$address" "$port"; then
-        finding port ok "$address:$port answers"
+    status=$(page_status "$address" "$port") || true
+    if [ "$status" = 200 ]; then
+        finding port ok "$address:$port answers with a page"
+    elif [ -n "$status" ]; then
+        finding port error "$address:$port answers with $status" "200 from /health/live" "make logs S=nginx; make ps"
     else
-        finding port error "nginx runs, and nothing answers at $address:$port" "a connection" "docker compose up -d --force-recreate --no-deps nginx"
+        finding port error "nginx runs, and no page comes from $address:$port" "200 from /health/live" "docker compose up -d --force-recreate --no-deps nginx"
+    fi
+}
+
+# Whom the engine forwards itself arrives with its gateway's address.
+check_addresses() {
+    local address hidden='' nginx
+    address=$(bash deploy/dotenv.sh get BIND_ADDRESS 127.0.0.1)
+    case $address in 127.* | ::1 | '[::1]')
+        finding addresses ok "BIND_ADDRESS $address: nginx sees every client as the engine's gateway; all of them are on this machine"
+        return
+        ;;
+    esac
+    nginx=$(docker ps --quiet --filter "label=com.docker.compose.project=$project" --filter label=com.docker.compose.service=nginx |
+        head -n 1)
+    [ -n "$nginx" ] || return 0 # said elsewhere
+    case "$(docker info --format '{{.OperatingSystem}} {{.SecurityOptions}}' 2> /dev/null)" in
+    *'Docker Desktop'* | *name=rootless*) hidden="every client" ;;
+    *)
+        if [[ $address == *:* ]] && [ -z "$(docker inspect --format '{{range .NetworkSettings.Networks}}{{.GlobalIPv6Address}}{{end}}' "$nginx")" ]; then
+            hidden="every client that comes by IPv6"
+        fi
+        ;;
+    esac
+    if [ -z "$hidden" ]; then
+        finding addresses ok "nginx sees the addresses of clients, but for this machine's own"
+    elif [[ ,$(bash deploy/dotenv.sh get ADMIN_NETWORKS "" | tr -d ' '), == *,gateway,* ]]; then
+        finding addresses warning "nginx sees $hidden as the engine's gateway, and ADMIN_NETWORKS lets it see /admin/" \
+            "an address of their own" "take gateway out of ADMIN_NETWORKS in .env; then make up"
+    else
+        finding addresses warning "nginx sees $hidden as the engine's gateway, which may not see /admin/" \
+            "an address of their own" "an overlay with networks: {edge: {enable_ipv6: true, …}}; or gateway in ADMIN_NETWORKS, if all of them may"
     fi
 }
 
@@ -318,6 +352,7 @@ fi
 check_folder
 if [ -n "$containers" ]; then
     check_published
+    check_addresses
     check_stack
 else
     finding stack warning "the stack does not run" "containers of the project $project" "make up"

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import Context
 from functools import partial
+from socket import has_dualstack_ipv6
 from types import SimpleNamespace
 from typing import Any
 
@@ -78,6 +79,7 @@ for module in (http_protocol, server, ws_protocol):
 
 readers = Readers(reactor)
 BACKLOG = 2048
+EVERY_ADDRESS = r"interface=\:\:"  # of IPv6 and IPv4, as Daphne makes it of --bind=::
 # When draining: each of these begins when what comes before it has ended. compose.yaml's stop_grace_period is
 # longer than all of them together, with the longest DRAIN_SECONDS.
 ARRIVING_SECONDS = 1  # until a connection that was accepted has said what it wants
@@ -553,6 +555,8 @@ class Server(StockServer):
     def __init__(self, application: Any, endpoints: Sequence[str] = (), **options: Any) -> None:
         # Twisted's backlog of 50 refuses a burst of reconnects; it can only be named in the string.
         def backed(endpoint: str) -> str:
+            if not has_dualstack_ipv6():  # then every address is one of IPv4
+                endpoint = endpoint.replace(EVERY_ADDRESS, "interface=0.0.0.0")
             listens = endpoint.startswith(("tcp:", "tcp6:", "ssl:", "unix:")) and ":backlog=" not in endpoint
             return f"{endpoint}:backlog={BACKLOG}" if listens else endpoint
 

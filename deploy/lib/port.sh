@@ -19,13 +19,18 @@ foreign() { # foreign ADDRESS: is it another machine's?
         END { exit !found }' "$table"
 }
 
-# In the background and with an end, because an address that is not this machine's may
-# never answer. The redirection of a subshell keeps its complaint away.
-answers() { # answers ADDRESS PORT
-    local address=${1#[} pid tries=10
+reachable() { # reachable ADDRESS: one by which this machine reaches what listens there
+    local address=${1#[}
     address=${address%]}
     case $address in '' | 0.0.0.0 | '*') address=127.0.0.1 ;; ::) address=::1 ;; esac
-    (exec 3<>"/dev/tcp/$address/$2") 2>/dev/null &
+    echo "$address"
+}
+
+# In the background and with an end, because an address that is not this machine's may
+# never answer. The redirection of a subshell keeps its complaint away.
+within() { # within TENTHS-OF-A-SECOND COMMAND…
+    local pid tries=$1
+    ("${@:2}") 2>/dev/null &
     pid=$!
     while kill -0 "$pid" 2>/dev/null; do
         tries=$((tries - 1))
@@ -33,6 +38,22 @@ answers() { # answers ADDRESS PORT
         sleep 0.1
     done
     wait "$pid" 2>/dev/null
+}
+
+answers() { # answers ADDRESS PORT
+    within 10 connect "$(reachable "$1")" "$2"
+}
+connect() { exec 3<>"/dev/tcp/$1/$2"; }
+
+# Who accepts a connection may be the engine's proxy, with nobody behind it.
+page_status() { # page_status ADDRESS PORT: the status of a page there; nothing where there is none
+    within 50 ask_status "$(reachable "$1")" "$2"
+}
+ask_status() {
+    local status
+    connect "$1" "$2"
+    printf 'GET /health/live HTTP/1.0\r\n\r\n' >&3
+    read -r _ status _ <&3 && echo "$status"
 }
 
 # Prints nothing when the port is free. A container is looked for first: the listener

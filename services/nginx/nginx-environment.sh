@@ -14,14 +14,35 @@ NGINX_RESOLVERS=$(awk '$1 == "nameserver" { print ($2 ~ /:/) ? "[" $2 "]" : $2 }
 # `*` is Django's word for any host. nginx wants none twice, nor example.com beside .example.com.
 NGINX_OWN_HOSTS=$(list "$ALLOWED_HOSTS" | tr '[:upper:]' '[:lower:]' | LC_ALL=C sort -u |
     awk '{ given[$0] = 1 } END { for (host in given) if (!(("." host) in given)) print host }' | sed 's/^\*$/~./; s/$/ 1;/')
-NGINX_ADMIN_NETWORKS=$(list "$ADMIN_NETWORKS" | sort -u | sed 's/$/ 1;/')
+
+# Whom the engine forwards itself arrives with the address of the network's gateway: a client of this machine, one by
+# IPv6 where the network has none, on some engines everybody.
+gateways() {
+    awk '$2 == "00000000" && $3 != "00000000" { print $3 }' /proc/net/route | while read -r hex; do # its bytes are reversed
+        printf '%d.%d.%d.%d\n' "0x${hex#??????}" "0x$(echo "$hex" | cut -c 5-6)" "0x$(echo "$hex" | cut -c 3-4)" "0x${hex%??????}"
+    done
+    [ ! -e /proc/net/ipv6_route ] || awk '$1 $2 ~ /^0+$/ && $5 !~ /^0+$/ { print $5 }' /proc/net/ipv6_route | sed 's/..../&:/g; s/:$//'
+}
+# Published on loopback only, nobody else comes by it. Otherwise it is private in name alone: it has to be listed, by
+# its address or as `gateway`, unless every address is.
+admin_networks() {
+    list "$ADMIN_NETWORKS" | grep -vx gateway | sort -u | sed 's/$/ 1;/'
+    for gateway in $(gateways | sort -u); do
+        if list "$ADMIN_NETWORKS" | grep -qx gateway; then
+            echo "$gateway 1;"
+        elif ! list "$ADMIN_NETWORKS" | grep -qxF -e "$gateway" -e "$gateway/32" -e 0.0.0.0/0 -e ::/0; then
+            case $BIND_ADDRESS in 127.* | ::1 | '[::1]') ;; *) echo "$gateway 0;" ;; esac
+        fi
+    done
+}
+NGINX_ADMIN_NETWORKS=$(admin_networks | awk '!known[$1]++')
 NGINX_PUBLIC_SCHEME=${PUBLIC_URL%%://*}
 NGINX_WEBSOCKETS=$WEBSOCKETS
 NGINX_CONFIGURATION=$(basename "$(readlink -f /etc/nginx)")
 
 # A kernel without IPv6 has no such socket.
 NGINX_LISTEN_IPV6=''
-[ ! -e /proc/net/if_inet6 ] || NGINX_LISTEN_IPV6='listen [::]:8080 ipv6only=on;'
+[ ! -e /proc/net/if_inet6 ] || NGINX_LISTEN_IPV6='listen [::]:8080 ipv6only=on sndbuf=256k;'
 
 # Another worker is tried in the first half of the time only: by then a slow one has not timed out.
 NGINX_SOCKET_SECONDS=$((PING_SECONDS * 3))

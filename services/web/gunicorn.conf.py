@@ -6,6 +6,7 @@ worker of another class.
 
 import os
 import signal
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from app.servers.files import raise_limit
 from app.settings import DRAIN_SECONDS, LOGGING, SERVICE
 from services.web import static
 
-bind = "0.0.0.0:8000"
+bind = "[::]:8000" if socket.has_dualstack_ipv6() else "0.0.0.0:8000"  # IPv4 and IPv6, where there is any
 worker_class = "app.servers.uvicorn.Worker"
 worker_tmp_dir = "/dev/shm"  # noqa: S108  # the heartbeat must not wait for a disk; the root is read-only
 control_socket_disable = True

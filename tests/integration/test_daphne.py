@@ -18,9 +18,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from daphne.endpoints import build_endpoint_description_strings
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from app.servers import daphne
 from tests.integration.socket_server import (  # noqa: F401 - a fixture among them
     CLOSE,
     DEADLINE,
@@ -79,6 +81,24 @@ def test_a_burst_of_200_connections_finds_room_in_the_backlog(own: Server) -> No
         while waiting and (left := deadline - time.monotonic()) > 0:
             waiting.difference_update(select.select([], list(waiting), [], left)[1])
         assert not waiting
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_every_address_is_one_of_ipv4_and_of_ipv6(tmp_path: Path, address: str) -> None:
+    if ":" in address and not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    with (
+        running("daphne", Path(__file__), tmp_path, "--bind", "::") as server,
+        socket.create_connection((address, server.port), timeout=DEADLINE) as peer,
+    ):
+        peer.sendall(b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert peer.recv(5) == b"HTTP/"
+
+
+def test_without_ipv6_every_address_is_one_of_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daphne, "has_dualstack_ipv6", lambda: False)
+    server = daphne.Server(None, build_endpoint_description_strings("::", 8000))
+    assert server.endpoints == [f"tcp:port=8000:interface=0.0.0.0:backlog={daphne.BACKLOG}"]
 
 
 async def test_over_tls_everything_is_encrypted(tmp_path: Path) -> None:

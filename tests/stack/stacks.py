@@ -1,5 +1,6 @@
 """The stacks under test: fresh clones, started by `make up` and removed by `make purge`."""
 
+import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack.clone import REPLICAS, Clone, remove_interrupted
+from tests.stack.clone import OVERLAYS, REPLICAS, Clone, remove_interrupted
 
 OWN_SOCKET = """
 from MyChannels import own
@@ -19,6 +20,14 @@ from MyChannels import own
 urlpatterns += [path("own/page", own.page), path("own/upload", own.upload), path("own/download", own.download)]
 urlpatterns += [path("own/slow", own.slow), path("own/times", own.times)]
 """
+
+IPV6 = """
+networks:
+  edge:
+    enable_ipv6: true
+    ipam: {{ config: [{{ subnet: "{subnet}" }}] }}
+"""
+IPV6_IS_THERE = Path("/proc/net/if_inet6").exists()
 
 
 @pytest.fixture(scope="session")
@@ -46,22 +55,29 @@ def stack(fresh_clone: Callable[[], Clone]) -> Clone:
     A user has added a page and a socket of their own; nothing else differs from the tree.
     """
     clone = fresh_clone()
-    shutil.copy(Path(__file__).with_name("own.py"), clone.path / "MyChannels")
-    for module, lines in (("routing", OWN_SOCKET), ("urls", OWN_PAGE)):
-        with (clone.path / "MyChannels" / f"{module}.py").open("a") as file:
-            file.write(lines)
+    add_own(clone)
     clone.make("up")
     return clone
 
 
+def add_own(clone: Clone) -> None:
+    shutil.copy(Path(__file__).with_name("own.py"), clone.path / "MyChannels")
+    for module, lines in (("routing", OWN_SOCKET), ("urls", OWN_PAGE)):
+        with (clone.path / "MyChannels" / f"{module}.py").open("a") as file:
+            file.write(lines)
+
+
 @pytest.fixture(scope="session")
 def neighbour(fresh_clone: Callable[[], Clone], stack: Clone) -> Clone:
-    """A second clone, started while the first runs, with a configuration of its own.
+    """A second clone, started while the first runs, with a configuration of its own, and IPv6 beside IPv4.
 
     Whoever made it has other modes and line ends.
     """
     clone = fresh_clone()
+    add_own(clone)
     clone.lose_modes_and_line_ends()
+    subnet = f"fd00:{secrets.token_hex(2)}:{secrets.token_hex(2)}::/64"
+    (clone.path / "ipv6.yaml").write_text(IPV6.format(subnet=subnet) if IPV6_IS_THERE else "services: {}\n")
     shutil.copy(clone.path / ".env.example", clone.path / ".env")
     clone.set(
         COMPOSE_PROJECT_NAME=clone.project,
@@ -71,6 +87,9 @@ def neighbour(fresh_clone: Callable[[], Clone], stack: Clone) -> Clone:
         ALLOWED_HOSTS="localhost,.localhost,127.0.0.1,LOCALHOST",  # which nginx takes each once only
         ALLOWED_ORIGINS="https://friend.example",
         MAX_MESSAGE_BYTES="131072",
+        COMPOSE_FILE=f"{OVERLAYS}:ipv6.yaml",
+        PAGE_SECONDS="10",
+        PING_SECONDS="2",
         **{REPLICAS: "1"},
     )
     clone.make("up")

@@ -1,5 +1,8 @@
 """/admin/ is for ADMIN_NETWORKS alone; by default for loopback and private addresses."""
 
+import re
+from ipaddress import ip_address, ip_network
+
 import pytest
 
 from tests.stack.clone import Clone
@@ -30,6 +33,41 @@ def test_an_excluded_network_does_not(neighbour: Clone, path: str):
         assert answer.status in {403, 404}
         assert b"csrfmiddlewaretoken" not in answer.body
     assert handshake(neighbour, path).status in {403, 404}
+
+
+PRIVATE = "172.16.0.0/12,192.168.0.0/16,10.0.0.0/8"
+
+
+@pytest.mark.parametrize(
+    ("bind_address", "networks", "sees"),
+    [
+        ("127.0.0.1", PRIVATE, True),
+        ("[::1]", PRIVATE, True),
+        ("0.0.0.0", PRIVATE, False),  # noqa: S104
+        ("[::]", PRIVATE, False),
+        ("192.0.2.7", PRIVATE, False),
+        ("[::]", f"{PRIVATE},gateway", True),
+        ("[::]", f"{PRIVATE},{{gateway}}", True),
+        ("[::]", "0.0.0.0/0,::/0", True),
+        ("127.0.0.1", "203.0.113.0/24", False),
+    ],
+)
+def test_who_comes_as_the_gateway_is_private_only_where_none_but_this_machine_can(
+    stack: Clone, bind_address: str, networks: str, sees: bool
+):
+    """The engine forwards such clients itself: by IPv6 the whole world, where the network has none."""
+    (container,) = stack.containers("nginx")
+    (network,) = container["NetworkSettings"]["Networks"].values()
+    given = {"BIND_ADDRESS": bind_address, "ADMIN_NETWORKS": networks.format(gateway=network["Gateway"])}
+    options = [option for name, value in given.items() for option in ("--env", f"{name}={value}")]
+    written = ("cat", "/run/nginx/environment.conf")
+    environment = stack.compose("run", "--rm", "--no-deps", "-T", *options, "nginx", *written).stdout
+    entries = re.findall(r"^\s*([0-9.]+(?:/\d+)?) ([01]);$", environment, re.MULTILINE)
+    gateway = ip_address(network["Gateway"])
+    holding = [(ip_network(entry), verdict) for entry, verdict in entries if gateway in ip_network(entry)]
+    # nginx' geo goes by the narrowest.
+    verdict = max(holding, key=lambda entry: entry[0].prefixlen)[1] if holding else "0"
+    assert (verdict == "1") is sees
 
 
 def test_everything_else_is_open_to_it(neighbour: Clone):
