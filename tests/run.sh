@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # All are two runs side by side, because most of their time is waiting. Each has stacks of its own.
 shipped=(
-    tests/stack
+    tests/stack tests/security
     # The quickest faults; `make test-chaos` runs all.
     tests/chaos/test_redis_connections_killed.py tests/chaos/test_redis_restart.py tests/chaos/test_worker_killed.py
     # When the others have ended: containers that come and go change the host's network, and Chromium drops its sockets.

@@ -37,9 +37,11 @@ class Answer:
         self.body = response.read()
 
 
-def request(clone: Clone, path: str, headers: Headers | None = None, method: str = "GET") -> Answer:
+def request(
+    clone: Clone, path: str, headers: Headers | None = None, method: str = "GET", seconds: float = SECONDS
+) -> Answer:
     """One request with exactly this path; `Host` is the clone's unless given."""
-    connection = http.client.HTTPConnection("127.0.0.1", clone.port, timeout=SECONDS)
+    connection = http.client.HTTPConnection("127.0.0.1", clone.port, timeout=seconds)
     try:
         connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
         given = headers or []

@@ -1,0 +1,47 @@
+"""What is slow is waited for, and not done a second time; what the log says of it names no token."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
+
+from tests.stack.clone import Clone
+from tests.stack.wire import Answer, Headers, handshake, request
+
+TOKEN, REFERER = "token-5f3a", "https://example.com/?referred=token-5f3a"
+
+
+def patient(clone: Clone, path: str, headers: Headers) -> Answer:
+    return request(clone, path, headers, seconds=20)
+
+
+def took(ask: object, *arguments: object) -> tuple[int, float]:
+    begun = monotonic()
+    return ask(*arguments).status, monotonic() - begun  # type: ignore[operator]
+
+
+def times(clone: Clone, work: str) -> int:
+    return int(json.loads(request(clone, f"/own/times?work={work}").body)["begun"])
+
+
+def test_a_slow_page_or_handshake_is_done_once(neighbour: Clone):
+    """With PING_SECONDS=2, which says nothing of pages, and PAGE_SECONDS=10. Daphne gives up a handshake after 5 s,
+    nginx after three pings."""
+    headers = [("Referer", REFERER)]
+    with ThreadPoolExecutor() as threads:
+        page, late, socket = (
+            threads.submit(took, ask, neighbour, path, headers)
+            for ask, path in (
+                (patient, f"/own/slow?work=page&seconds=8&token={TOKEN}"),
+                (patient, f"/own/slow?work=late&seconds=14&token={TOKEN}"),
+                (handshake, f"/own/slow?token={TOKEN}"),
+            )
+        )
+    assert page.result()[0] == 200
+    assert late.result()[0] == 504
+    assert 10 <= late.result()[1] < 14
+    assert socket.result()[0] in {502, 504}
+    assert socket.result()[1] < 8
+    assert [times(neighbour, work) for work in ("page", "late", "socket")] == [1, 1, 1]
+    logs = neighbour.compose("logs", "--no-log-prefix").stdout
+    assert "upstream timed out" in logs
+    assert TOKEN not in logs
