@@ -56,6 +56,7 @@ know_settings() { # know_settings PROJECT: `docker compose up -d` may have start
         --format '{{.ID}} {{.Label "com.docker.compose.service"}}')
 }
 
+# shellcheck disable=SC2154  # `project` is the caller's
 as_before() { # as_before COMPOSE-ARGUMENT…: with the settings of before
     if [ -z "$settings_before" ]; then
         docker compose "$@"

@@ -45,7 +45,7 @@ def test_a_copy_of_the_folder_changes_nothing_of_the_original(created: Clone, or
     assert (created.path / "secrets/secret_key").exists()
 
 
-def test_data_that_are_left_are_not_the_copys(created: Clone, original: Path) -> None:
+def test_a_copy_does_not_take_the_data_that_are_left(created: Clone, original: Path) -> None:
     copy, created.path = created.path, original
     created.make("down")
     created.path = copy
