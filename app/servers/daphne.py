@@ -41,7 +41,6 @@ from twisted.web.http import HTTPChannel
 
 from app.drain import draining
 from app.servers.files import raise_limit
-from app.servers.head import HEAD_BYTES, MOST_HEADERS, refusal
 from app.servers.memory import freeze
 from app.servers.readers import Readers
 from app.servers.websocket import (
@@ -121,13 +120,11 @@ class Request(StockRequest):
 class Channel(HTTPChannel):
     """One connection, until it becomes a WebSocket. Stock ends one whose headers are too long with a bare 400."""
 
-    totalHeadersSize = MAX_LENGTH = HEAD_BYTES  # noqa: N815 - Twisted's names
-    maxHeaders = MOST_HEADERS  # noqa: N815 - Twisted's name
     head_bytes = 0
 
     def lineReceived(self, line: bytes) -> None:  # noqa: N802 - Twisted's name
         self.head_bytes += len(line)
-        if self.head_bytes > HEAD_BYTES:
+        if self.head_bytes > self.totalHeadersSize:
             self.refuse()
         else:
             super().lineReceived(line)  # type: ignore[no-untyped-call]
@@ -140,6 +137,8 @@ class Channel(HTTPChannel):
         super().allContentReceived()  # type: ignore[no-untyped-call]
 
     def refuse(self) -> None:
+        from app.servers.head import refusal
+
         transport: Any = self.transport
         transport.write(refusal())
         self.loseConnection()  # type: ignore[no-untyped-call]
@@ -583,6 +582,11 @@ class Server(StockServer):
 
     @http_factory.setter
     def http_factory(self, factory: StockHTTPFactory) -> None:
+        # Not above: the settings are asked for when the application has been imported, and not before.
+        from app.servers.head import HEAD_BYTES, MOST_HEADERS
+
+        Channel.totalHeadersSize = Channel.MAX_LENGTH = HEAD_BYTES
+        Channel.maxHeaders = MOST_HEADERS
         self._http_factory = HTTPFactory(factory.server)
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
