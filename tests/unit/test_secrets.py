@@ -21,9 +21,11 @@ SECRETS = {
 def clone(tmp_path: Path, environment: dict[str, str]) -> Path:
     """A fresh clone on which deploy/configure.sh has run, beside an engine without volumes."""
     shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
-    shutil.copy(ROOT / ".env.example", tmp_path)
+    for name in (".env.example", "compose.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/docker").write_text("#!/bin/sh\nexit 0\n")
+    # Compose itself reads .env; no engine is asked for that.
+    (tmp_path / "bin/docker").write_text(f'#!/bin/sh\n[ "$1" != compose ] || exec {shutil.which("docker")} "$@"\n')
     (tmp_path / "bin/docker").chmod(0o755)
     configure(tmp_path)
     return tmp_path
