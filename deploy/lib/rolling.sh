@@ -325,8 +325,14 @@ replace() { # replace WEB SOCKETS: so many new ones for the old
     # shellcheck disable=SC2086  # one argument each
     [ -z "$new" ] || docker start $new > /dev/null
     wait_until_healthy
-    renew_nginx
-    admit
+    # A new nginx gets healthy when a page is ready, and with another password in Redis only the new ones are.
+    if as_wanted "$nginx" nginx; then
+        renew_nginx
+        admit
+    else
+        admit
+        renew_nginx
+    fi
     stage=replacing
     echo "$(($1 + $(kept "$present_web" "$old_web" | wc -w))) $(($2 + $(kept "$present_sockets" "$old_sockets" | wc -w))) $command" > "$REPLACING"
     remember "$project" "$before" "${halfway:+$named}"

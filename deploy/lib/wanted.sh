@@ -61,6 +61,7 @@ as_before() { # as_before COMPOSE-ARGUMENT…: with the settings of before
     if [ -z "$settings_before" ]; then
         docker compose "$@"
     else
+        # shellcheck disable=SC2154  # the caller's
         docker compose --project-name "$project" --project-directory . --env-file /dev/null --file "$SETTLED" "$@"
     fi
 }
