@@ -25,7 +25,7 @@ esac
 """
 
 # root looks into every folder, except without its capabilities.
-WITHOUT_RIGHTS = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.getuid() == 0 else []
+WITHOUT_RIGHTS = ["setpriv", "--bounding-set=-all"] if os.getuid() == 0 else []
 
 Own = Callable[..., subprocess.CompletedProcess[str]]
 
