@@ -8,6 +8,7 @@ from unittest import mock
 
 import django
 import pytest
+from django.db import connections
 
 # The stacks that tests/stack and tests/browser share.
 pytest_plugins = ["tests.stack.stacks"]
@@ -28,3 +29,10 @@ with mock.patch.dict(os.environ, {**ENVIRONMENT, "DJANGO_SETTINGS_MODULE": "app.
 def environment() -> dict[str, str]:
     """All that the settings demand, and nothing optional; for a process that a test starts."""
     return {**ENVIRONMENT, "PATH": os.environ["PATH"]}
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A file, as in the stack: SQLite's memory is locked for a writer whenever another thread reads."""
+    file = tmp_path_factory.mktemp("database") / "test.sqlite3"
+    connections["default"].settings_dict["TEST"]["NAME"] = str(file)

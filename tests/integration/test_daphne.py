@@ -181,7 +181,7 @@ logging.getLogger("daphne").addHandler(handler)
 
 @pytest.mark.parametrize(("configuration", "prefix"), [("", "CRITICAL"), (HANDLED, "ours:")], ids=["none", "daphne's"])
 def test_an_error_is_logged_once_whatever_logging_the_application_configures(
-    tmp_path: Path, configuration: str, prefix: str
+    tmp_path: Path, environment: dict[str, str], configuration: str, prefix: str
 ) -> None:
     """A port that is taken: Daphne says so, and ends."""
     module = tmp_path / "plain.py"
@@ -191,7 +191,11 @@ def test_an_error_is_logged_once_whatever_logging_the_application_configures(
         taken.listen()
         ended = subprocess.run(
             [sys.executable, "-m", MODULE, "-p", str(taken.getsockname()[1]), "plain:application"],
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{Path(__file__).parents[2]}{os.pathsep}{tmp_path}"},
+            env=environment
+            | {
+                "DJANGO_SETTINGS_MODULE": "app.settings",
+                "PYTHONPATH": f"{Path(__file__).parents[2]}{os.pathsep}{tmp_path}",
+            },
             capture_output=True,
             text=True,
             timeout=DEADLINE,
