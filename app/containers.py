@@ -28,7 +28,7 @@ class Needs:
     each_pids: int = 0
 
 
-# Processes and threads: Redis has 6, Daphne 6, nginx 3 and two more while it reloads, gunicorn 1 and 6 for each
+# Processes and threads: Redis has 6, Daphne 6, nginx 4 and two more while it reloads, gunicorn 1 and 6 for each
 # worker, which starts more threads for requests that come at once. What the engine runs in a container for a health
 # check takes up to 8 for a moment. Memory at rest: Redis 4, Daphne 77, nginx 11, gunicorn 25 and 50 for each worker.
 NEEDS = {

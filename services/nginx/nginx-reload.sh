@@ -3,6 +3,8 @@
 # refuses nobody meanwhile, and drops no socket.
 set -eu
 
+# Both open the pipe of the error log, and must not wait for it for ever.
+timely() { timeout 10 "$@" || { [ $? -ne 124 ] || echo "nginx: expected \`$*\` to end within 10 s, stopped it" >&2; return 1; }; }
 loaded() { curl --noproxy '*' --silent --max-time 2 http://127.0.0.1:8081/configuration || true; }
 
 published=$(basename "$(readlink -f /etc/nginx)")
@@ -14,11 +16,11 @@ rm -rf /run/nginx/loaded
 mkdir /run/nginx/loaded
 cp /run/nginx/*.conf /run/nginx/loaded
 nginx-environment.sh
-if ! nginx -t -q; then
+if ! timely nginx -t -q; then
     mv /run/nginx/loaded/*.conf /run/nginx
     exit 1
 fi
-nginx -s reload
+timely nginx -s reload
 
 # By its new processes; the old ones have been told to accept nothing more once these are there.
 tries=100

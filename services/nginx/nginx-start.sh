@@ -6,8 +6,11 @@ ln -s "${CONFIGURATION:-/srv/nginx/current}" /run/nginx/configuration  # which /
 nginx-environment.sh
 
 # What nginx has to say of a request it ends with the request: a query, a Referer, and the tokens in them. That is cut
-# off here. The address of the worker stays; the access log has the rest. Opened for both directions, the pipe is never
-# without a reader.
+# off here. The address of the worker stays; the access log has the rest. nginx would wait for a pipe without a reader,
+# so the loop holds it open in both directions. sed -u would read byte by byte.
 mkfifo -m 0600 /run/nginx/errors
-sed -uE 's/, request: ".*, (upstream: "https?:\/\/[][0-9a-fA-F.:]+).*/, \1"/; s/, (request|host|referrer): ".*//' <> /run/nginx/errors >&2 &
+while :; do
+    stdbuf -oL sed -E 's/, request: ".*, (upstream: "https?:\/\/[][0-9a-fA-F.:]+).*/, \1"/; s/, (request|host|referrer): ".*//' || true
+    sleep 1
+done <> /run/nginx/errors >&2 &
 exec "$@"

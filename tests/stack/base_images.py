@@ -25,7 +25,7 @@ NEEDS: dict[str, list[tuple[str, str, str]]] = {
         ("/etc/nginx/mime.types", "grep -c text/css /etc/nginx/mime.types", "[1-9]"),
         *(
             (f"the tool {tool}", f"command -v {tool}", r"/\S+")
-            for tool in ("awk", "curl", "envsubst", "mkdir", "readlink", "sed", "sh", "tar", "tr")
+            for tool in ("awk", "curl", "envsubst", "mkdir", "readlink", "sed", "sh", "stdbuf", "tar", "timeout", "tr")
         ),
     ],
     "REDIS_IMAGE": [
