@@ -37,7 +37,7 @@ def test_a_mistake_is_named_and_the_stack_goes_on(neighbour: Clone, path: str, m
     good = file.read_text()
     file.write_text(good + mistake)
     try:
-        done = neighbour.make("up", check=False)
+        done = neighbour.make("up", check=False, HEALTHY_SECONDS="25")
     finally:
         file.write_text(good)
     assert done.returncode != 0

@@ -196,7 +196,7 @@ async def test_a_build_that_never_gets_ready_changes_nothing_for_anybody(clone: 
     migration(clone, "0002_unmarked", marked=False, after="0001_marked")
     try:
         async with unnoticed(clone) as crowd:
-            deploying = asyncio.create_task(asyncio.to_thread(clone.make, "deploy", check=False, HEALTHY_SECONDS="8"))
+            deploying = asyncio.create_task(asyncio.to_thread(clone.make, "deploy", check=False, HEALTHY_SECONDS="15"))
             beside = lambda: len(ids(clone, WEBSOCKETS)) == 2  # noqa: E731
             try:
                 await asyncio.to_thread(wait_until, beside, BESIDE, "new workers beside the old")
