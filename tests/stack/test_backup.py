@@ -199,7 +199,7 @@ def put_right(neighbour: Clone, sound: Path) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("put_right")
-async def test_the_way_back_asks_nothing_of_the_data_that_it_replaces(neighbour: Clone, sound: Path):
+def test_the_way_back_asks_nothing_of_the_data_that_it_replaces(neighbour: Clone, sound: Path):
     """The doctor names what cannot be read, and its line ends with a running stack."""
     sound.touch()  # the doctor names the newest
     neighbour.compose("stop", "redis")
