@@ -21,5 +21,6 @@ unclaim "$COMPOSE_PROJECT_NAME"
 docker image rm "$COMPOSE_PROJECT_NAME-web:previous" > /dev/null 2>&1 || true
 # Each build has left the one before without a name.
 docker image prune --force --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" > /dev/null
-rm -rf secrets .state/replacing .state/ca-bundle.pem .state/pip.conf # the last may hold a mirror's password
+rm -rf secrets .state/replacing .state/settled.yaml* .state/secret_key.env* .state/redis_password.env* .state/trial.* \
+    .state/ca-bundle.pem .state/pip.conf # the last may hold a mirror's password
 echo "purge: project '$COMPOSE_PROJECT_NAME' is gone; make up starts anew"
