@@ -65,3 +65,9 @@ def test_settings_made_have_no_secret_in_them(clone: Path) -> None:
 def test_documentation_names_every_secret() -> None:
     table = re.findall(r"^\| `(secrets/\w+)` \|", (ROOT / "docs/configuration.md").read_text(), re.MULTILINE)
     assert set(table) == set(SECRETS.values())
+
+
+def test_the_user_reads_the_digests_that_root_has_written(clone: Path) -> None:
+    """Root may have the umask 077, and Compose refuses a file that it may not read."""
+    subprocess.run(["sh", "-c", "umask 077; exec bash deploy/secret-digests.sh"], cwd=clone, check=True)
+    assert {path.stat().st_mode & 0o777 for path in (clone / ".state").glob("*.env")} == {0o644}
