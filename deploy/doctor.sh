@@ -247,14 +247,15 @@ cd /proc && for p in [0-9]*; do
 done'
 
 facts() { # what deploy/doctor/ cannot see from inside; deploy/doctor/facts.py reads it
-    local id name service image sockets
+    local id name service image sockets replicas
     printf '==== project\n%s\n==== containers\n' "$project"
     # shellcheck disable=SC2086  # one argument each
     [ -z "$containers" ] || docker inspect $containers
     data_facts
     echo "==== sockets"
     if sockets=$(bash deploy/websockets.sh 2> /dev/null); then
-        echo "$sockets $(bash deploy/dotenv.sh get "${sockets^^}_REPLICAS" 2 | grep -E '^[0-9]+$')"
+        replicas=$(tr '[:lower:]' '[:upper:]' <<< "$sockets")_REPLICAS
+        echo "$sockets $(bash deploy/dotenv.sh get "$replicas" 2 | grep -E '^[0-9]+$')"
     fi
     echo "==== hashes"
     # Of the first one's output: by itself --hash leaves out what env_file holds.

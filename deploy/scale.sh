@@ -19,7 +19,7 @@ number=${1:-}
 lock scale
 own scale
 service=$(bash deploy/websockets.sh)
-name=${service^^}_REPLICAS
+name=$(tr '[:lower:]' '[:upper:]' <<< "$service")_REPLICAS
 before=$(docker compose ps --quiet "$service" | grep -c . || true)
 # The shell's value wins over .env's, so all that follows sees this one.
 export "$name=$number"

@@ -34,7 +34,7 @@ name=$project-trial-$$-$RANDOM
 folder=$(mktemp -d .state/trial.XXXXXX)
 clear() { # this trial, and any that was killed
     local found
-    rm -rf "$folder"
+    rm -rf .state/trial.* # the command that called this holds the lock
     found=$(docker ps --all --quiet --filter "label=$LABEL=$project") || return
     # shellcheck disable=SC2086  # one argument each
     [ -z "$found" ] || docker rm --force --volumes $found > /dev/null 2>&1 || true
@@ -56,10 +56,19 @@ refused() { # refused SERVICE FOUND; what was said of it on standard input
 
 KILLED=9 # of `health`: no use in waiting any longer
 health() { # health CONTAINER: its own check, as of one that was ready once: readiness needs what a trial has not
+    local kind word
     local -a check=()
-    mapfile -t check < <(docker inspect --format '{{with .Config.Healthcheck}}{{range slice .Test 1}}{{println .}}{{end}}{{end}}' "$1" | sed '$d')
-    [ "${#check[@]}" -gt 0 ] || check=(true)
-    [ "$(docker inspect --format '{{with .Config.Healthcheck}}{{index .Test 0}}{{end}}' "$1")" != CMD-SHELL ] || check=(sh -c "${check[@]}")
+    kind=$(docker inspect --format '{{with .Config.Healthcheck}}{{with .Test}}{{index . 0}}{{end}}{{end}}' "$1") || return
+    case $kind in
+    '' | NONE) check=(true) ;;
+    *)
+        # macOS's bash has no mapfile.
+        while IFS= read -r -d '' word; do check+=("$word"); done < \
+            <(docker inspect --format '{{range slice .Config.Healthcheck.Test 1}}{{printf "%s\x00" .}}{{end}}' "$1")
+        [ "${#check[@]}" -gt 0 ] || return
+        [ "$kind" != CMD-SHELL ] || check=(sh -c "${check[@]}")
+        ;;
+    esac
     # shellcheck disable=SC2016  # the container's shell replaces them
     docker exec "$1" timeout 10 sh -c '
         killed=$(cat /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control 2> /dev/null | sed -n "s/^oom_kill //p")
