@@ -325,14 +325,16 @@ replace() { # replace WEB SOCKETS: so many new ones for the old
     # shellcheck disable=SC2086  # one argument each
     [ -z "$new" ] || docker start $new > /dev/null
     wait_until_healthy
-    # A new nginx gets healthy when a page is ready, and with another password in Redis only the new ones are.
+    # A new nginx gets healthy when a page is ready, and with another password in Redis only the new ones are. An older
+    # build's nginx may not say to whom it passes something.
     if as_wanted "$nginx" nginx; then
         renew_nginx
-        admit
+        show
     else
-        admit
+        show
         renew_nginx
     fi
+    seen
     stage=replacing
     echo "$(($1 + $(kept "$present_web" "$old_web" | wc -w))) $(($2 + $(kept "$present_sockets" "$old_sockets" | wc -w))) $command" > "$REPLACING"
     remember "$project" "$before" "${halfway:+$named}"
@@ -489,16 +491,22 @@ password_of() { # password_of CONTAINER: the digest of the password that it was 
         cat .state/redis_password.env # made before digests were written: nothing is known
 }
 
-admit() { # and wait until nginx has passed something to each
+show() { # they get the name that nginx asks for
+    local id network
+    for id in $new; do
+        for network in $(shared "$id"); do reattach "$id" "$network" "$(service_of "$id")" "$(name_of "$id")"; done
+        docker update --restart unless-stopped "$id" > /dev/null
+    done
+}
+
+seen() { # wait until nginx has passed something to each
     local id network service address waiting='' end=$((SECONDS + SEEN_SECONDS))
     for id in $new; do
         service=$(service_of "$id")
         for network in $(shared "$id"); do
-            reattach "$id" "$network" "$service" "$(name_of "$id")"
             address=$(docker inspect --format "{{(index .NetworkSettings.Networks \"$network\").IPAddress}}" "$id")
             waiting="$waiting $service/$address:8000"
         done
-        docker update --restart unless-stopped "$id" > /dev/null
     done
     for address in $waiting; do
         service=${address%%/*}
