@@ -56,6 +56,7 @@ NGINX_PAGE_TRIES_MS=$(between 1 $((PAGE_SECONDS * 500)) 5000)
 NGINX_HEAD_BYTES=$((MAX_HEADER_BYTES + 4096))
 NGINX_LARGE_BODIES=$(between 16 $((134217728 / MAX_BODY_BYTES)) 128)
 NGINX_LARGE_BODIES_OF_ONE=$((NGINX_LARGE_BODIES / 2))
+NGINX_ZONES=$(cut -c 1-8 /proc/sys/kernel/random/uuid)  # another name each time
 
 # As many connections as fit into the container's memory (two places: cgroup v2, v1) when each is at its largest: a
 # request takes two, its head, 16 KiB of its body, 20 KiB of its answer, and 8 KiB of nginx's own. 32 MiB are for the
@@ -68,7 +69,7 @@ NGINX_REQUESTS_OF_ONE=$((NGINX_CONNECTIONS / 2))
 
 export NGINX_CONFIGURATION NGINX_RESOLVERS NGINX_OWN_HOSTS NGINX_ADMIN_NETWORKS NGINX_PUBLIC_SCHEME NGINX_WEBSOCKETS \
     NGINX_LISTEN_IPV6 NGINX_SOCKET_SECONDS NGINX_READ_TIMEOUT NGINX_SOCKET_TRIES_MS NGINX_PAGE_TRIES_MS NGINX_HEAD_BYTES \
-    NGINX_LARGE_BODIES NGINX_LARGE_BODIES_OF_ONE NGINX_CONNECTIONS NGINX_REQUESTS_OF_ONE
+    NGINX_ZONES NGINX_LARGE_BODIES NGINX_LARGE_BODIES_OF_ONE NGINX_CONNECTIONS NGINX_REQUESTS_OF_ONE
 # envsubst replaces the names that it is given, and leaves nginx's own variables alone.
 names=$(env | sed -n 's/^\(NGINX_[A-Z0-9_]*\|MAX_[A-Z_]*\|PAGE_SECONDS\)=.*/$\1/p' | tr '\n' ' ')
 for template in /etc/nginx/templates/*.template; do
