@@ -59,7 +59,8 @@ begin() { # begin COMMAND
     present_web=$(of web --all) present_sockets=$(of "${sockets:-daphne}" --all)
     if [ -s "$REPLACING" ]; then
         read -r _ _ halfway < "$REPLACING"
-        named=$(image_id "$project-web") || fail "no image $project-web" "the one that was begun with" "make up"
+        # `up` builds it again.
+        named=$(image_id "$project-web") || [ "$command" = up ] || fail "no image $project-web" "the one that was begun with" "make up"
     fi
     know_settings "$project"
     stage=preparing
