@@ -76,7 +76,8 @@ whole() { # does a stack run that new containers can be put beside?
     [ -n "$sockets" ] && [ -n "$nginx" ] && [ -n "$(of web --filter status=running)" ] && [ -n "$(of "$sockets" --filter status=running)" ]
 }
 
-demand_whole() { whole || fail "no running web, ${sockets:-daphne} and nginx of project $project" "a running stack" "make up"; }
+# Where the service with the WebSockets is not known, .env is at fault, which prepare.sh says better.
+demand_whole() { [ -z "$sockets" ] || whole || fail "no running web, ${sockets:-daphne} and nginx of project $project" "a running stack" "make up"; }
 
 leave() { # however it ends
     local status=$?
@@ -224,14 +225,23 @@ demand_readiness() {
     done
 }
 
+look_again() { # what was so in the beginning may be so no more after a build
+    sockets=$(bash deploy/websockets.sh)
+    nginx=$(of nginx --filter status=running)
+}
+
+replicas() { bash deploy/dotenv.sh get "$(tr '[:lower:]' '[:upper:]' <<< "$sockets")_REPLICAS" 2; } # as many $sockets as .env asks for
+
 # ── Steps ──────────────────────────────────────────────────────────────────────────────────────
 
 roll() { # all of them, whether they have changed or not
     local web number
+    look_again
+    whole || fail "no running web, $sockets and nginx of project $project any more" "a running stack" "make up"
     present_web=$(of web --all) old_web=$present_web
     present_sockets=$(of "$sockets" --all) old_sockets=$present_sockets
     web=$(count web 1)
-    number=$(count "$sockets" "$(bash deploy/dotenv.sh get "${sockets^^}_REPLICAS" 2)")
+    number=$(count "$sockets" "$(replicas)")
     # A run that was broken off has left more than there should be.
     [ ! -s "$REPLACING" ] || read -r web number _ < "$REPLACING"
     enough_memory || fail "$free MiB of memory free" \
@@ -241,7 +251,7 @@ roll() { # all of them, whether they have changed or not
 
 change() { # change [COMPOSE-OPTION…]: what is not as Compose would start it now; where a stack runs, beside the old
     local web=0 number=0
-    sockets=$(bash deploy/websockets.sh)
+    look_again
     learn_hashes
     if [ $# != 0 ] || ! whole || grown; then
         in_place "$@"
@@ -251,7 +261,7 @@ change() { # change [COMPOSE-OPTION…]: what is not as Compose would start it n
     present_sockets=$(of "$sockets" --all) old_sockets=$(unwanted "$sockets")
     [ -z "$old_web" ] || [ -n "$(kept "$present_web" "$old_web")" ] || web=1
     [ -z "$old_sockets" ] ||
-        number=$(($(bash deploy/dotenv.sh get "${sockets^^}_REPLICAS" 2) - $(kept "$present_sockets" "$old_sockets" | wc -w)))
+        number=$(($(replicas) - $(kept "$present_sockets" "$old_sockets" | wc -w)))
     if [ -z "$old_web$old_sockets" ]; then
         stage=starting
         settled "$project" migrate || migrate_loudly
