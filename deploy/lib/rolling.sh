@@ -63,6 +63,7 @@ begin() { # begin COMMAND
         named=$(image_id "$project-web") || [ "$command" = up ] || fail "no image $project-web" "the one that was begun with" "make up"
     fi
     know_settings "$project"
+    [ -z "$moved" ] || settings_before='' # they name files of a folder that is gone
     stage=preparing
     trap leave EXIT
     # Without a trap bash takes a lost terminal for success.
@@ -200,15 +201,19 @@ tell_halfway() {
 
 # Compose has stopped the containers of before.
 take_back() {
+    local what="the build${settings_before:+ and the settings} of before" misnamed=''
     if ! engine_answers; then
         say "the engine does not answer: nothing was taken back. When it answers: make up" >&2
-    elif [ -z "${serving// /}" ]; then
+        return
+    fi
+    restore_names || misnamed=yes
+    if [ -z "${serving// /}" ]; then
         say "nothing served before, so there is nothing to take back" >&2
-    elif restore_names && as_before up --detach --wait --no-build --remove-orphans > /dev/null 2>&1; then
+    elif [ -z "$misnamed" ] && as_before up --detach --wait --no-build --remove-orphans > /dev/null 2>&1; then
         docker exec "$(of nginx)" nginx-reload.sh > /dev/null 2>&1
-        say "taken back: the build and the settings of before serve again, and clients resume" >&2
+        say "taken back: clients resume on $what" >&2
     else
-        say "tried to take back the build and the settings of before, and they do not get healthy either: make doctor" >&2
+        say "tried to take back $what, without a healthy stack: make doctor" >&2
     fi
 }
 
