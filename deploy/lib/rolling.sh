@@ -399,8 +399,8 @@ enough_memory() {
 }
 
 migrate() {
-    local id status
-    docker compose up --detach --no-deps --force-recreate --no-build migrate > /dev/null 2>&1 || return
+    local id status said
+    said=$(docker compose up --detach --no-deps --force-recreate --no-build migrate 2>&1) || { echo "$said" >&2; return 1; }
     id=$(of migrate --all)
     status=$(docker wait "$id")
     if [ "$status" = 0 ]; then
