@@ -252,6 +252,8 @@ roll() { # all of them, whether they have changed or not
     enough_memory || fail "$free MiB of memory free" \
         "$used MiB, which web and $sockets use now: for a minute there are twice as many" "free some; or make scale N=<fewer>"
     replace "$web" "$number"
+    say "every web and $sockets container is new: $(of "$sockets" | wc -l) $sockets, $(of web | wc -l) web"
+    leftovers
 }
 
 change() { # change [COMPOSE-OPTION…]: what is not as Compose would start it now; where a stack runs, beside the old
@@ -274,6 +276,7 @@ change() { # change [COMPOSE-OPTION…]: what is not as Compose would start it n
         renew_nginx
     elif enough_memory; then
         replace "$web" "$((number > 0 ? number : 0))"
+        say "replaced: $(wc -w <<< "$old_sockets") $sockets, $(wc -w <<< "$old_web") web"
     else
         say "$free MiB of memory free, and $used MiB in use: the old containers leave before the new ones come"
         in_place
@@ -359,8 +362,6 @@ replace() { # replace WEB SOCKETS: so many new ones for the old
     # shellcheck disable=SC2086
     retire $old_web
     rm "$REPLACING"
-    say "every web and $sockets container is new: $(of "$sockets" | wc -l) $sockets, $(of web | wc -l) web"
-    leftovers
 }
 
 count() { # count SERVICE LEAST: as many as serve now; those that nginx cannot see were left by a run that was killed
@@ -495,7 +496,11 @@ renew_redis() {
     learn_hashes
     if [ -n "$id" ] && as_wanted "$id" redis; then return; fi
     if [ -n "$id" ] && [ "$command" != up ] && [ "$(password_of "$id")" = "$(cat .state/redis_password.env)" ]; then return; fi
-    say "redis: another image, other settings or another password: it is replaced; rooms wait until it answers"
+    if [ -n "$id" ]; then
+        say "redis: another image, other settings or another password: it is replaced; rooms wait until it answers"
+    else
+        say "redis does not run: it is started"
+    fi
     renewed_redis=yes
     output=$(docker compose --progress quiet up --detach --no-deps --no-build --wait redis 2>&1) ||
         fail "a Redis that does not get healthy: $output" "a healthy one" "make logs S=redis; then make $command"
@@ -565,6 +570,6 @@ retire() { # retire CONTAINER…: one at a time, each as slowly as its clients n
 leftovers() { # what is not this command's, and what `docker compose up` would replace nevertheless
     local id
     id=$(of redis | head -n 1)
-    [ "$command" = up ] || [ -z "$id" ] || as_wanted "$id" redis ||
+    [ -z "$id" ] || as_wanted "$id" redis ||
         say "redis is left alone, and not as the present build and .env have it: make up replaces it"
 }
