@@ -23,15 +23,24 @@ gateways() {
     done
     [ ! -e /proc/net/ipv6_route ] || awk '$1 $2 ~ /^0+$/ && $5 !~ /^0+$/ { print $5 }' /proc/net/ipv6_route | sed 's/..../&:/g; s/:$//'
 }
-# Published on loopback only, nobody else comes by it. Otherwise it is private in name alone: it has to be listed, by
-# its address or as `gateway`, unless every address is.
+# Published on loopback only, for a PUBLIC_URL that is loopback too, no other client comes by it. A public one means a
+# proxy on this machine, which brings the whole world. Then the gateway is private in name alone: it has to be listed,
+# by its address or as `gateway`, unless every address is.
+is_loopback() {
+    case $1 in
+    localhost | ::1 | '[::1]') ;;
+    127.*) case $1 in *[!0-9.]*) return 1 ;; esac ;;
+    *) return 1 ;;
+    esac
+}
+public_host() { echo "${PUBLIC_URL#*://}" | tr '[:upper:]' '[:lower:]' | sed -E 's/:[0-9]+$//; s/\.$//'; }
 admin_networks() {
     list "$ADMIN_NETWORKS" | grep -vx gateway | sort -u | sed 's/$/ 1;/'
     for gateway in $(gateways | sort -u); do
         if list "$ADMIN_NETWORKS" | grep -qx gateway; then
             echo "$gateway 1;"
         elif ! list "$ADMIN_NETWORKS" | grep -qxF -e "$gateway" -e "$gateway/32" -e 0.0.0.0/0 -e ::/0; then
-            case $BIND_ADDRESS in 127.* | ::1 | '[::1]') ;; *) echo "$gateway 0;" ;; esac
+            if ! { is_loopback "$BIND_ADDRESS" && is_loopback "$(public_host)"; }; then echo "$gateway 0;"; fi
         fi
     done
 }

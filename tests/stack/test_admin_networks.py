@@ -38,27 +38,41 @@ def test_an_excluded_network_does_not(neighbour: Clone, path: str):
 PRIVATE = "172.16.0.0/12,192.168.0.0/16,10.0.0.0/8"
 
 
+LOCAL, PUBLIC = "http://localhost:8080", "https://chat.example"
+
+
 @pytest.mark.parametrize(
-    ("bind_address", "networks", "sees"),
+    ("bind_address", "public_url", "networks", "sees"),
     [
-        ("127.0.0.1", PRIVATE, True),
-        ("[::1]", PRIVATE, True),
-        ("0.0.0.0", PRIVATE, False),  # noqa: S104
-        ("[::]", PRIVATE, False),
-        ("192.0.2.7", PRIVATE, False),
-        ("[::]", f"{PRIVATE},gateway", True),
-        ("[::]", f"{PRIVATE},{{gateway}}", True),
-        ("[::]", "0.0.0.0/0,::/0", True),
-        ("127.0.0.1", "203.0.113.0/24", False),
+        ("127.0.0.1", LOCAL, PRIVATE, True),
+        ("[::1]", LOCAL, PRIVATE, True),
+        ("127.0.0.1", "http://127.0.0.1", PRIVATE, True),
+        ("127.0.0.1", "http://[::1]:8080", PRIVATE, True),
+        ("127.0.0.1", PUBLIC, PRIVATE, False),
+        ("127.0.0.1", "https://127.chat.example:8443", PRIVATE, False),
+        ("127.0.0.1", "https://localhost.example", PRIVATE, False),
+        ("127.0.0.1", PUBLIC, f"{PRIVATE},gateway", True),
+        ("0.0.0.0", LOCAL, PRIVATE, False),  # noqa: S104
+        ("[::]", LOCAL, PRIVATE, False),
+        ("192.0.2.7", LOCAL, PRIVATE, False),
+        ("[::]", LOCAL, f"{PRIVATE},gateway", True),
+        ("[::]", LOCAL, f"{PRIVATE},{{gateway}}", True),
+        ("[::]", PUBLIC, "0.0.0.0/0,::/0", True),
+        ("127.0.0.1", LOCAL, "203.0.113.0/24", False),
     ],
 )
 def test_who_comes_as_the_gateway_is_private_only_where_none_but_this_machine_can(
-    stack: Clone, bind_address: str, networks: str, sees: bool
+    stack: Clone, bind_address: str, public_url: str, networks: str, sees: bool
 ):
-    """The engine forwards such clients itself: by IPv6 the whole world, where the network has none."""
+    """The engine forwards such clients itself: by IPv6 the whole world, where the network has none. A proxy on this
+    machine brings the whole world too."""
     (container,) = stack.containers("nginx")
     (network,) = container["NetworkSettings"]["Networks"].values()
-    given = {"BIND_ADDRESS": bind_address, "ADMIN_NETWORKS": networks.format(gateway=network["Gateway"])}
+    given = {
+        "BIND_ADDRESS": bind_address,
+        "PUBLIC_URL": public_url,
+        "ADMIN_NETWORKS": networks.format(gateway=network["Gateway"]),
+    }
     options = [option for name, value in given.items() for option in ("--env", f"{name}={value}")]
     written = ("cat", "/run/nginx/environment.conf")
     environment = stack.compose("run", "--rm", "--no-deps", "-T", *options, "nginx", *written).stdout
