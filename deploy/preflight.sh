@@ -68,12 +68,14 @@ check_port() {
     port=$(bash "$here/dotenv.sh" get HTTP_PORT 8080)
     # The check of .env reports a bad one, with all other faults.
     if ! [[ $port =~ ^[0-9]{1,5}$ && $address =~ ^[][0-9a-fA-F.:]+$ ]]; then return; fi
+    project=$(project_name "$here/..")
+    # The engine has that address, whatever this machine's table says.
+    if own_nginx_listens "$project" "$address" "$port"; then return; fi
     if foreign "$address"; then
         problem "BIND_ADDRESS=$address, which is no address of this machine" "one of: hostname -I" \
             "BIND_ADDRESS=127.0.0.1, or 0.0.0.0 for all of them, in .env"
         return
     fi
-    project=$(project_name "$here/..")
     if own_nginx_holds "$project" "$port"; then return; fi
     holder=$(port_holder "$address" "$port")
     [ -z "$holder" ] || problem "port $address:$port is taken by $holder" "a free port for the stack (project $project)" \

@@ -9,6 +9,11 @@ own_nginx_holds() { # own_nginx_holds PROJECT PORT
         --filter label=com.docker.compose.service=nginx --filter "publish=$2")" ]
 }
 
+own_nginx_listens() { # own_nginx_listens PROJECT ADDRESS PORT
+    docker ps --filter "label=com.docker.compose.project=$1" --filter label=com.docker.compose.service=nginx --format '{{.Ports}}' |
+        tr -d ' ' | tr ',' '\n' | awk -v start="$2:$3->" 'index($0, start) == 1 { found = 1 } END { exit !found }'
+}
+
 # Only Linux says which addresses it has where everybody may read it; elsewhere, and for IPv6, every address will do.
 foreign() { # foreign ADDRESS: is it another machine's?
     local table=${ADDRESSES:-/proc/net/fib_trie}
