@@ -12,6 +12,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . deploy/lib/images.sh
 # shellcheck source=deploy/lib/folder.sh
 . deploy/lib/folder.sh
+# shellcheck source=deploy/lib/wanted.sh
+. deploy/lib/wanted.sh
 
 fail() { refuse restore "$@"; } # fail FOUND EXPECTED MEND
 
@@ -146,5 +148,6 @@ docker compose --progress quiet up --detach --wait ${moved:+--force-recreate} ||
     docker compose ps --all >&2
     exit 1
 }
+settle
 rm -f .state/replacing # as many as .env says, whatever a deployment that was broken off has left
 echo "restore: done; every room has begun a new epoch. $back $(bash deploy/dotenv.sh get PUBLIC_URL)/ is open."

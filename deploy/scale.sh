@@ -6,6 +6,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # shellcheck source=deploy/lib/folder.sh
 . deploy/lib/folder.sh
+# shellcheck source=deploy/lib/images.sh
+. deploy/lib/images.sh
+# shellcheck source=deploy/lib/wanted.sh
+. deploy/lib/wanted.sh
 
 number=${1:-}
 [[ $number =~ ^[1-9][0-9]?$ ]] || {
@@ -33,4 +37,8 @@ docker compose up --detach --wait --no-deps --no-recreate "$service" || {
 bash deploy/dotenv.sh set "$name" "$number"
 # A deployment that was broken off wrote down how many of each there should be: the others are still too many.
 [ ! -s .state/replacing ] || { read -r web _ rest < .state/replacing && echo "$web $number $rest" > .state/replacing; }
+# Only what runs can be had back: other containers may be older than .env.
+project=$(project_name .)
+learn_hashes
+if settled "$project" redis && settled "$project" web && settled "$project" "$service" && settled "$project" nginx; then settle; fi
 docker compose ps "$service"
