@@ -62,6 +62,7 @@ tool() { # tool COMMAND…: the file's way into the container, which has no righ
 # shellcheck disable=SC2086  # none, or one
 tool python -m deploy.backup check $over || { echo "restore: nothing was replaced" >&2; exit 1; }
 ask
+own_again restore
 
 # Impact.
 # Also what would start again in the middle, and what would go on afterwards.

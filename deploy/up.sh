@@ -14,6 +14,8 @@ begin up
 bash deploy/prepare.sh
 [ -z "${1:-}" ] || bash deploy/backup.sh "$1"
 
+own_again up
+
 # Impact.
 claim "$project"
 change ${moved:+--force-recreate}

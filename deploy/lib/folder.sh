@@ -28,6 +28,12 @@ own() { # own COMMAND; with TAKE=1 the project belongs to this folder from now o
     [ -z "$(objects "$project")" ] || claim "$project"
 }
 
+own_again() { # own_again COMMAND, right before the impact: another folder may have started the project during a build
+    local before=$moved
+    own "$1"
+    moved=${moved:-$before}
+}
+
 ways_on() { # for a folder that is not the project's
     echo "another COMPOSE_PROJECT_NAME, HTTP_PORT and PUBLIC_URL in .env;" \
         "or make up TAKE=1, if the stack and its data are to belong to this folder"
