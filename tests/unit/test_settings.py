@@ -125,3 +125,9 @@ def test_settings_demand_what_has_no_default(environment: dict[str, str], name: 
     refused = python(environment, "-c", "import app.settings")
     assert refused.returncode == 1
     assert name in refused.stderr
+
+
+@pytest.mark.parametrize(("largest", "in_memory"), [("1048576", 1048576), ("104857600", 2621440)])
+def test_a_large_body_is_not_read_into_memory(environment: dict[str, str], largest: str, in_memory: int) -> None:
+    given = {**environment, "MAX_BODY_BYTES": largest}
+    assert read(given, "settings.DATA_UPLOAD_MAX_MEMORY_SIZE") == in_memory
