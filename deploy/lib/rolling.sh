@@ -287,22 +287,46 @@ change() { # change [COMPOSE-OPTION…]: what is not as Compose would start it n
 }
 
 in_place() { # in_place [COMPOSE-OPTION…]: Compose replaces
-    if [ -n "${serving// /}" ] && ! grown; then # no migration that fails stops what serves
+    if [ -n "$(of web --filter status=running)" ]; then # no migration that fails stops what serves
         stage=starting
-        migrate_loudly
+        if grown && migrate_needs_more; then
+            # It needs an overlay's service, which may be new. What is there stays as it is.
+            # shellcheck disable=SC2046  # one argument each
+            docker rm --force $(of migrate --all) > /dev/null 2>&1 || true
+            migrate_loudly --no-recreate
+        else
+            migrate_loudly
+        fi
     fi
     remember "$project" "$before" # if what comes is no good, it is wanted
     stage=in_place
     compose_up "$@"
 }
 
-grown() { # is there a service that has no container yet, or none that runs? Others may need it
-    local service
+grown() { # is there a service that has no container yet, or none that runs or has done its work? Others may need it
+    local service none
+    none=$(unscaled)
     while read -r service; do
         case $service in migrate | redis) continue ;; esac
-        [ -n "$(of "$service" --filter status=running)" ] || return 0
+        [ -z "$(of "$service" --filter status=running)$(of "$service" --all --filter exited=0)" ] || continue
+        grep -qxF "$service" <<< "$none" || return 0
     done < <(docker compose config --services)
     return 1
+}
+
+migrate_needs_more() { # than Redis
+    docker compose config migrate | awk '
+        /^[^ ]/ { top = $1 }
+        top == "services:" && /^  [^ ]/ && $1 != "migrate:" && $1 != "redis:" { more = 1 }
+        END { exit !more }'
+}
+
+unscaled() { # services that should have no container
+    docker compose config | tr -d '"' | awk '
+        /^[^ ]/ { top = $1 }
+        /^  [^ ]/ { service = $1; sub(/:$/, "", service) }
+        /^    [^ ]/ { key = $1 }
+        top == "services:" && (/^    scale: 0$/ || (key == "deploy:" && /^      replicas: 0$/)) { print service }'
 }
 
 kept() { grep -vxF "${2:-none}" <<< "$1" || true; } # kept PRESENT OLD
@@ -328,9 +352,9 @@ unwanted() { # unwanted SERVICE: what Compose would replace, what does not run, 
     done
 }
 
-migrate_loudly() {
+migrate_loudly() { # migrate_loudly [COMPOSE-OPTION…]
     say "migrations, and nginx's configuration"
-    migrate || fail "migrate ended with an error, above" "0" "what it names; then make $command"
+    migrate "$@" || fail "migrate ended with an error, above" "0" "what it names; then make $command"
 }
 
 replace() { # replace WEB SOCKETS: so many new ones for the old
@@ -399,9 +423,10 @@ enough_memory() {
     [ "${free:-$used}" -ge "$used" ] || { used=$((used / 1048576)) free=$((free / 1048576)); return 1; }
 }
 
-migrate() {
+migrate() { # migrate [COMPOSE-OPTION…]: by itself alone, unless the options say another way
     local id status said
-    said=$(docker compose up --detach --no-deps --force-recreate --no-build migrate 2>&1) || { echo "$said" >&2; return 1; }
+    [ $# != 0 ] || set -- --no-deps --force-recreate
+    said=$(docker compose up --detach "$@" --no-build migrate 2>&1) || { echo "$said" >&2; return 1; }
     id=$(of migrate --all)
     status=$(docker wait "$id")
     if [ "$status" = 0 ]; then
