@@ -1,0 +1,82 @@
+"""What deploy/lib/rolling.sh concludes from what the engine and Compose say."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CONFIG = """
+services:
+  migrate:
+    depends_on:
+      redis:
+        condition: service_healthy
+  redis:
+    image: chat-redis
+  web:
+    environment:
+      replicas: "0"
+"""
+# What is asked of `docker` here: the names of services, the whole configuration, and which containers are as asked.
+DOCKER = r"""
+docker() {
+    case "$*" in
+    "compose config --services") awk '/^  [^ ]/ { sub(/:/, "", $1); print $1 }' config.yaml ;;
+    "compose config"*) cat config.yaml ;;
+    "compose up"*) echo "no such network" >&2; return 1 ;;
+    ps*) for container in $CONTAINERS; do
+        case "$*" in *"service=${container%%=*} "*"${container#*=}"*) echo "$container" ;; esac
+    done ;;
+    esac
+}
+"""
+
+
+def shell(folder: Path, config: str, script: str, containers: str = "") -> subprocess.CompletedProcess[str]:
+    (folder / "config.yaml").write_text(config)
+    script = f'cd "{ROOT}"; . deploy/lib/rolling.sh; cd "{folder}"; project=chat command=up\n{DOCKER}\n{script}'
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        env={"CONTAINERS": containers, "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("service", "containers", "grown"),
+    [
+        ("", "", False),
+        ("  extra:\n    image: other\n", "", True),
+        ("  extra:\n    image: other\n", "extra=status=running", False),
+        ("  extra:\n    image: other\n", "extra=exited=0", False),
+        ("  extra:\n    image: other\n    scale: 0\n", "", False),
+        ("  extra:\n    deploy:\n      replicas: 0\n", "", False),
+    ],
+    ids=["none", "new", "running", "done", "scale 0", "0 replicas"],
+)
+def test_a_service_that_has_yet_to_start_makes_the_stack_grow(
+    tmp_path: Path, service: str, containers: str, grown: bool
+) -> None:
+    done = shell(tmp_path, CONFIG + service, "grown", f"web=status=running {containers}")
+    assert (done.returncode == 0) is grown, done.stderr
+
+
+@pytest.mark.parametrize(("service", "more"), [("", False), ("  database:\n    image: other\n", True)])
+def test_what_migrate_needs_beside_redis_is_known(tmp_path: Path, service: str, more: bool) -> None:
+    """`docker compose config migrate` has what it depends on, and nothing else."""
+    config = CONFIG.split("  web:")[0] + service
+    assert (shell(tmp_path, config, "migrate_needs_more").returncode == 0) is more
+
+
+def test_what_compose_says_of_a_migrate_that_does_not_start_is_shown(tmp_path: Path) -> None:
+    assert shell(tmp_path, CONFIG, "migrate || true").stderr == "no such network\n"
+
+
+@pytest.mark.parametrize(
+    ("settings", "what"), [("", "the build of before"), (".state/settled.yaml", "the build and the settings of before")]
+)
+def test_what_was_taken_back_is_said(tmp_path: Path, settings: str, what: str) -> None:
+    script = f"as_before() {{ :; }}; restore_names() {{ :; }}; serving=web settings_before={settings}; take_back"
+    assert shell(tmp_path, CONFIG, script).stderr.strip().endswith(f"taken back: clients resume on {what}")
