@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 LOGIN_ENDED = 4401
 # docs/protocol.md promises 60 s: two rounds, and a database that takes its whole timeout for one answer.
 ROUND_SECONDS = 20.0
+ANSWER_SECONDS = 15.0  # for one answer: longer than the database's own timeout, short of a round
 AT_ONCE = 100  # sessions in one query: what the thread does meanwhile holds up the event loop's own work
 # Of Django's own engines, those whose sessions one query finds. One that reads them in another way is asked for each.
 READ_TOGETHER = (db.SessionStore.load, cached_db.SessionStore.load)
@@ -91,7 +92,8 @@ class Accounts:
     def __init__(self) -> None:
         self._sockets: dict[Login, set[Socket]] = {}
         self._checking: asyncio.Task[None] | None = None
-        self._interrupted = False
+        self._asking: asyncio.Future[set[Login]] | None = None
+        self._unknown: set[Login] = set()  # could not be looked up the last time
 
     async def serve(self, application: Any, scope: dict[str, Any], receive: Any, send: Any) -> Any:
         """Runs the application for as long as the login lasts that `scope` holds."""
@@ -107,6 +109,7 @@ class Accounts:
                 sockets.discard(socket)
                 if not sockets:
                     del self._sockets[login]
+                    self._unknown.discard(login)
 
     async def _check_all(self) -> None:
         """As long as there are any: round after round, each spread over its time."""
@@ -114,18 +117,24 @@ class Accounts:
         while logins := list(self._sockets):
             batches = [logins[first : first + AT_ONCE] for first in range(0, len(logins), AT_ONCE)]
             for batch in batches:
+                began = asyncio.get_running_loop().time()
                 await self._check(batch)
-                await asyncio.sleep(ROUND_SECONDS / len(batches))
+                took = asyncio.get_running_loop().time() - began
+                await asyncio.sleep(max(0.0, ROUND_SECONDS / len(batches) - took))
 
     async def _check(self, logins: list[Login]) -> None:
         try:
-            over = await asyncio.get_running_loop().run_in_executor(thread, ended, logins)
+            over = await self._ended(logins)
         except Exception as fault:  # whatever a database, a cache or an engine of somebody's own raises
-            if not self._interrupted:
-                logger.warning("logins cannot be looked up, every socket stays open meanwhile: %r", fault)
-            self._interrupted = True
+            if len(logins) > 1 and not isinstance(fault, TimeoutError):
+                for login in logins:  # what is wrong with one of them says nothing about the others
+                    await self._check([login])
+                return
+            if not self._unknown:
+                logger.warning("logins cannot be looked up, their sockets stay open meanwhile: %r", fault)
+            self._unknown.update(login for login in logins if login in self._sockets)
             return
-        self._interrupted = False
+        self._unknown.difference_update(logins)
         for login in over:
             for socket in self._sockets.pop(login, ()):
                 try:
@@ -134,6 +143,20 @@ class Accounts:
                     logger.exception("a socket whose login has ended could not be closed")
         if over:
             logger.info("closed the sockets of %d logins that have ended", len(over))
+
+    async def _ended(self, logins: list[Login]) -> set[Login]:
+        """What the thread says. It answers one question at a time: an answer that is late is waited for first."""
+        if self._asking:
+            await asyncio.wait([self._asking], timeout=ANSWER_SECONDS)
+            if not self._asking.done():
+                raise TimeoutError(f"no answer within {ANSWER_SECONDS:.0f} s")
+            self._asking.exception()  # too late to matter: these logins are asked about again
+        self._asking = asyncio.get_running_loop().run_in_executor(thread, ended, logins)
+        await asyncio.wait([self._asking], timeout=ANSWER_SECONDS)
+        if not self._asking.done():
+            raise TimeoutError(f"no answer within {ANSWER_SECONDS:.0f} s")
+        asking, self._asking = self._asking, None
+        return asking.result()
 
 
 # ── In the thread ──────────────────────────────────────────────────────────────────────────────────

@@ -183,17 +183,29 @@ class Lookups:
         self.asked: list[list[str]] = []
         self.over: set[str] = set()
         self.away = False
+        self.bad: set[str] = set()
+        self.seconds = 0.0
+        self.under_way = 0
         patch.setattr(asyncio.get_running_loop(), "run_in_executor", self.run)
 
     def run(self, thread: object, asking: object, logins: list[Login]) -> asyncio.Future[set[Login]]:
         assert asking is ended
         answer: asyncio.Future[set[Login]] = asyncio.get_running_loop().create_future()
         self.asked.append([login.session_key for login in logins])
-        if self.away:
+        self.under_way += 1
+        assert self.under_way == 1
+        if self.seconds:
+            asyncio.get_running_loop().call_later(self.seconds, self.say, answer, logins)
+        else:
+            self.say(answer, logins)
+        return answer
+
+    def say(self, answer: asyncio.Future[set[Login]], logins: list[Login]) -> None:
+        self.under_way -= 1
+        if self.away or self.bad.intersection(login.session_key for login in logins):
             answer.set_exception(DatabaseError("away"))
         else:
             answer.set_result({login for login in logins if login.session_key in self.over})
-        return answer
 
 
 @in_virtual_time
@@ -241,6 +253,49 @@ async def test_an_outage_closes_nothing_and_what_ended_meanwhile_is_closed_after
         assert peer.code == LOGIN_ENDED
         await peer.says("disconnect")
         await peer.serving
+
+
+@in_virtual_time
+async def test_a_login_that_cannot_be_looked_up_keeps_no_other_open(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        lookups, accounts = Lookups(patch), Accounts()
+        peers = [Peer(key, accounts) for key in ("a", "b", "c")]
+        lookups.bad, lookups.over = {"b"}, {"a", "c"}
+        await passes(120)
+        assert [peer.code for peer in peers] == [LOGIN_ENDED, None, LOGIN_ENDED]
+        assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 1
+        for peer in peers:
+            await peer.says("disconnect")
+            await peer.serving
+
+
+@in_virtual_time
+async def test_an_answer_that_does_not_come_is_said_and_never_asked_for_twice(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        lookups, accounts = Lookups(patch), Accounts()
+        peer = Peer("a", accounts)
+        lookups.over, lookups.seconds = {"a"}, 300
+        await passes(60)
+        assert "no answer within 15 s" in caplog.text
+        assert (len(lookups.asked), peer.code) == (1, None)
+        lookups.seconds = 0
+        await passes(300)
+        assert peer.code == LOGIN_ENDED
+        await peer.says("disconnect")
+        await peer.serving
+
+
+@in_virtual_time
+async def test_slow_answers_make_a_round_no_longer() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        lookups, accounts = Lookups(patch), Accounts()
+        peers = [Peer(f"{number}", accounts) for number in range(200)]
+        lookups.seconds = 9
+        await passes(10 * ROUND_SECONDS)
+        assert 9 <= sum("0" in batch for batch in lookups.asked) <= 11
+        for peer in peers:
+            await peer.says("disconnect")
+            await peer.serving
 
 
 @in_virtual_time
