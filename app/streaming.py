@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 PART_BYTES = 65536  # about what uvicorn lets wait for a peer
 PART_SECONDS = 0.1
+BLOCK_BYTES = 4096  # FileResponse.block_size: what Django reads from a file at once
 
 
 @sync_and_async_middleware
@@ -40,10 +41,11 @@ async def parts(content: Iterable[bytes]) -> AsyncIterator[bytes]:
 
 
 def next_part(iterator: Iterator[bytes]) -> bytes:
-    """Several together, because each turn in the thread costs more than a file's 4 KiB; none waits long for others."""
+    """A file's blocks go together, because each turn in the thread costs more than one. What is smaller may be all that
+    there is for a while, and waits for nothing."""
     part, end = bytearray(), time.monotonic() + PART_SECONDS
     for content in iterator:
         part += content
-        if len(part) >= PART_BYTES or (part and time.monotonic() >= end):
+        if part and (len(content) < BLOCK_BYTES or len(part) >= PART_BYTES or time.monotonic() >= end):
             break
     return bytes(part)

@@ -56,6 +56,21 @@ async def test_what_is_there_does_not_wait_for_what_is_not(monkeypatch: pytest.M
     assert [part async for part in response] == [b"a", b"b"]
 
 
+async def test_an_item_does_not_wait_for_the_next_one():
+    asked = []
+
+    def content() -> Iterator[bytes]:
+        for number in range(3):
+            asked.append(number)
+            yield b"event\n"
+
+    sent = 0
+    async for part in await answer(StreamingHttpResponse(content())):
+        sent += 1
+        assert (part, len(asked)) == (b"event\n", sent)
+    assert sent == 3
+
+
 async def test_an_exception_reaches_the_server():
     def content() -> Iterator[bytes]:
         yield b"a"
