@@ -18,7 +18,7 @@ from prometheus_client.multiprocess import mark_process_dead
 
 from app.servers.files import raise_limit
 from app.settings import DRAIN_SECONDS, LOGGING, SERVICE
-from services.web import static
+from services.web import static, uploads
 
 bind = "[::]:8000" if socket.has_dualstack_ipv6() else "0.0.0.0:8000"  # IPv4 and IPv6, where there is any
 worker_class = "app.servers.uvicorn.Worker"
@@ -36,6 +36,7 @@ def on_starting(_server: Any) -> None:
     raise_limit()  # the workers inherit it
     if SERVICE == "web":  # who serves sockets has no pages that would name the files
         static.publish()
+        uploads.remove_leftovers()
 
 
 # One empty file for each worker that has loaded the application. gunicorn itself serves with any number of them, and
