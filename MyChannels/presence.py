@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 HEARTBEAT_SECONDS = 5.0
 ALIVE_SECONDS = 15  # without a heartbeat
-# A heartbeat is seen by the others up to one of theirs later.
-SILENT_SECONDS = ALIVE_SECONDS - HEARTBEAT_SECONDS
 GATHER_SECONDS = 0.2  # changes within are told together
 # Who comes back within this time was never away: a reconnecting client, a reloaded page.
 GRACE_SECONDS = 2.0
@@ -91,11 +89,11 @@ class Roster:
             process: known if (known := self._beats.get(process)) and known[0] == beat else (beat, now)
             for process, beat in beats.items()
         }
-        silent = {process for process, (_, seen) in self._beats.items() if now - seen >= SILENT_SECONDS}
-        for process in silent:
-            del self._beats[process]
-        if silent:
-            await self._ask("ZREM", PROCESSES_KEY, *silent)
+        silent = {process for process, (_, seen) in self._beats.items() if now - seen >= ALIVE_SECONDS}
+        # By the beat that was read: one that has come since stays, and so does a living process with the same one.
+        for beat in {beats[process] for process in silent} - {beats[process] for process in beats.keys() - silent}:
+            self._beats = {process: known for process, known in self._beats.items() if known[0] != beat}
+            await self._ask("ZREMRANGEBYSCORE", PROCESSES_KEY, int(beat), int(beat))
         return beats.keys() - silent
 
     async def remove(self, process: str) -> None:

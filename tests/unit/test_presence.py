@@ -779,14 +779,15 @@ class Redis:
 
     def __init__(self) -> None:
         self.beats: dict[bytes, int] = {}
+        self.meanwhile: dict[bytes, int] = {}  # come between a look and what follows from it
 
     async def ask(self, *command: Any) -> Any:
         match command:
             case ("ZRANGE", _, 0, -1, "WITHSCORES"):
                 return [[process, float(beat)] for process, beat in self.beats.items()]
-            case ("ZREM", _, *processes):
-                for process in processes:
-                    del self.beats[process.encode()]
+            case ("ZREMRANGEBYSCORE", _, least, most):
+                self.beats |= self.meanwhile
+                self.beats = {process: beat for process, beat in self.beats.items() if not least <= beat <= most}
 
 
 HOUR = 3600
@@ -798,11 +799,11 @@ async def test_life_is_measured_by_no_clock_that_can_be_set(step: int) -> None:
     redis, at = Redis(), [0.0]
     roster = Roster(redis, now=lambda: at[0])  # type: ignore[arg-type]
     redis.beats = {b"living": 1_000_000, b"dead": 1_000_000 + step}
-    for seconds in range(0, 10, 5):
+    for seconds in range(0, 15, 5):
         at[0] = float(seconds)
         redis.beats[b"living"] += 5 + step
         assert await roster.alive() == {"living", "dead"}
-    at[0] = 10.0
+    at[0] = 15.0
     redis.beats[b"living"] += 5
     assert await roster.alive() == {"living"}
     assert list(redis.beats) == [b"living"]
@@ -817,3 +818,28 @@ async def test_a_process_that_was_taken_off_is_alive_with_its_next_heartbeat() -
     assert await roster.alive() == set()
     redis.beats[b"frozen"] = 1  # as before
     assert await roster.alive() == {"frozen"}
+
+
+async def test_a_heartbeat_that_comes_between_look_and_removal_stays() -> None:
+    redis, at = Redis(), [0.0]
+    roster = Roster(redis, now=lambda: at[0])  # type: ignore[arg-type]
+    redis.beats = {b"slow": 1}
+    assert await roster.alive() == {"slow"}
+    at[0], redis.meanwhile = 15.0, {b"slow": 16}
+    assert await roster.alive() == set()
+    assert redis.beats == {b"slow": 16}
+    assert await roster.alive() == {"slow"}
+
+
+async def test_a_living_process_with_the_beat_of_a_dead_one_stays() -> None:
+    redis, at = Redis(), [0.0]
+    roster = Roster(redis, now=lambda: at[0])  # type: ignore[arg-type]
+    redis.beats = {b"dead": 20}
+    assert await roster.alive() == {"dead"}
+    at[0] = 15.0
+    redis.beats[b"living"] = 20
+    assert await roster.alive() == {"living"}
+    assert redis.beats == {b"dead": 20, b"living": 20}
+    redis.beats[b"living"] = 25
+    assert await roster.alive() == {"living"}
+    assert redis.beats == {b"living": 25}
