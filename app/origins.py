@@ -26,7 +26,10 @@ def normal(origin: str) -> Origin | None:
     except ValueError:
         return None
     host = (parts.hostname or "").removesuffix(".")
-    if not (parts.scheme and host and origin.isascii()):
+    # urlsplit drops tabs and line ends, and blanks at the ends.
+    if not (parts.scheme and host and origin.isascii()) or any(character < "!" for character in origin):
+        return None
+    if parts.path or parts.query or parts.fragment or parts.username is not None:
         return None
     scheme = SAME_AS.get(parts.scheme, parts.scheme)
     return scheme, host, DEFAULT_PORTS.get(scheme) if port is None else port

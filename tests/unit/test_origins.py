@@ -27,5 +27,23 @@ def test_what_has_no_scheme_or_no_host_is_no_origin(origin: str) -> None:
     assert normal(origin) is None
 
 
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://chat.example/",
+        "https://chat.example/room",
+        "https://chat.example?a",
+        "https://chat.example#a",
+        "https://ada@chat.example",
+        "https://@chat.example",
+        " https://chat.example",
+        "https://chat\t.example",
+        "https://chat.example\n",
+    ],
+)
+def test_what_has_more_than_scheme_host_and_port_is_no_origin(origin: str) -> None:
+    assert normal(origin) is None
+
+
 def test_no_origin_is_never_equal_to_another() -> None:
     assert not OwnOrigins(["null"]).include("null", "null")
