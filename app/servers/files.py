@@ -1,6 +1,9 @@
 """How many files a process may have open."""
 
+import logging
 import resource
+
+logger = logging.getLogger(__name__)
 
 
 def raise_limit() -> None:
@@ -9,4 +12,7 @@ def raise_limit() -> None:
     The lower limit is for programs that use select(): https://0pointer.net/blog/file-descriptor-limits.html
     """
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    except (ValueError, OSError) as fault:  # some kernels and sandboxes refuse what they have just named
+        logger.warning("the limit of open files stays as it is: %r", fault)
