@@ -78,7 +78,7 @@ whole() { # does a stack run that new containers can be put beside?
 }
 
 # Where the service with the WebSockets is not known, .env is at fault, which prepare.sh says better.
-demand_whole() { [ -z "$sockets" ] || whole || fail "no running web, ${sockets:-daphne} and nginx of project $project" "a running stack" "make up"; }
+demand_whole() { [ -z "$sockets" ] || whole || fail "no running web, $sockets and nginx of project $project" "a running stack" "make up"; }
 
 leave() { # however it ends
     local status=$?
