@@ -53,11 +53,12 @@ NGINX_CONFIGURATION=$(basename "$(readlink -f /etc/nginx)")
 NGINX_LISTEN_IPV6=''
 [ ! -e /proc/net/if_inet6 ] || NGINX_LISTEN_IPV6='listen [::]:8080 ipv6only=on sndbuf=256k;'
 
-# Another worker is tried in the first half of the time only: by then a slow one has not timed out.
-NGINX_SOCKET_SECONDS=$((PING_SECONDS * 3))
+# A handshake may wait 4 s for its room.
+NGINX_SOCKET_SECONDS=$(between 6 $((PING_SECONDS * 3)) 10800)
 # The templates of older builds ask for it, and `make rollback` publishes those. Needed until no stack has such a build
 # to go back to: it can go with the second release.
 NGINX_READ_TIMEOUT=${NGINX_SOCKET_SECONDS}s
+# Another worker is tried in the first half of the time only: by then a slow one has not timed out.
 NGINX_SOCKET_TRIES_MS=$(between 1 $((NGINX_SOCKET_SECONDS * 500)) 5000)
 NGINX_PAGE_TRIES_MS=$(between 1 $((PAGE_SECONDS * 500)) 5000)
 
