@@ -39,6 +39,12 @@ def engine(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -
     return str(request.param)
 
 
+@pytest.fixture(autouse=True)
+def one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread closes its own connection; here that is the one with the test's transaction."""
+    monkeypatch.setattr("app.accounts.close_old_connections", lambda: None)
+
+
 def store(key: str | None = None) -> Any:
     return import_module(project.SESSION_ENGINE).SessionStore(key)
 
