@@ -16,6 +16,7 @@ def with_data(fresh_clone: Callable[[], Clone]) -> Clone:
     clone.run("deploy/configure.sh")
     clone.run("deploy/build-settings.sh")
     clone.compose("create", "--quiet-pull")
+    clone.run("deploy/own.sh", "up")  # as every command does, once there is something to own
     assert clone.leftovers().keys() == {"containers", "volumes", "networks", "images"}
     return clone
 
