@@ -109,6 +109,8 @@ async def test_a_third_partys_consumer_runs_unchanged_across_workers(example: Cl
 
 
 def test_neither_nginx_nor_compose_was_touched(example: Clone) -> None:
-    done = example.run("diff", "--recursive", "--brief", *[str(ROOT / "nginx"), "nginx"], check=False)
+    done = example.run(
+        "diff", "--recursive", "--brief", "--strip-trailing-cr", str(ROOT / "nginx"), "nginx", check=False
+    )
     assert done.stdout == ""
     assert (example.path / "compose.yaml").read_text() == (ROOT / "compose.yaml").read_text()
