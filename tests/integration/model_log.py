@@ -71,7 +71,8 @@ class ModelLog:
         return {room: await self.read(room, position, limit=0) for room, position in seen.items()}
 
     async def before(self, room: str, before: int | None, limit: int) -> list[Message]:
-        raise NotImplementedError("no step of the model scrolls back")
+        older = [offset for offset in sorted(self.messages) if before is None or offset < before]
+        return [self.messages[offset] for offset in older[-limit:]]
 
     async def ping(self) -> None: ...
 

@@ -51,6 +51,7 @@ def times(request: HttpRequest) -> JsonResponse:
 
 def slow(request: HttpRequest) -> JsonResponse:
     count = begun(request.GET["work"])
+    # How slow the page is, is what its test is about.
     time.sleep(float(request.GET["seconds"]))
     return JsonResponse({"begun": count})
 
@@ -73,6 +74,7 @@ def download(request: HttpRequest) -> StreamingHttpResponse:
 class Slow(AsyncWebsocketConsumer):
     async def connect(self) -> None:
         begun("socket")
+        # Longer than Daphne grants a handshake, and than nginx goes on trying workers.
         await asyncio.sleep(8)
         await self.accept()
 

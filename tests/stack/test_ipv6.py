@@ -1,6 +1,7 @@
 """On a network with IPv6 too, whatever a name leads to answers."""
 
 import json
+import os
 
 import pytest
 
@@ -8,7 +9,9 @@ from tests.stack.clone import WEBSOCKETS, Clone
 from tests.stack.stacks import IPV6_IS_THERE
 from tests.stack.wire import handshake, request
 
-pytestmark = pytest.mark.skipif(not IPV6_IS_THERE, reason="this machine has no IPv6")
+pytestmark = pytest.mark.skipif(
+    not IPV6_IS_THERE and "CI" not in os.environ, reason="a laptop's kernel may lack IPv6; CI's has it"
+)
 
 ASK = """
 import http.client, json, socket, sys
