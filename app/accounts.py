@@ -1,6 +1,6 @@
 """Whether a socket that an account opened is still that account's.
 
-Who somebody is, is found out when a socket is opened, and a socket lives a day. Here each process looks the sessions
+The login is read when a socket is opened, and a socket lives up to a day. Here each process looks the sessions
 of its open sockets up again, and closes the sockets of those that have ended: by a logout, by their age, or because
 the account was deactivated, deleted or renamed, or has another password. A socket without an account costs nothing.
 """
@@ -125,7 +125,7 @@ class Accounts:
     async def _check(self, logins: list[Login]) -> None:
         try:
             over = await self._ended(logins)
-        except Exception as fault:  # whatever a database, a cache or an engine of somebody's own raises
+        except Exception as fault:  # whatever a database, a cache or a third-party session engine raises
             if len(logins) > 1 and not isinstance(fault, TimeoutError):
                 for login in logins:  # what is wrong with one of them says nothing about the others
                     await self._check([login])

@@ -135,7 +135,7 @@ DATABASES = {
 
 # ── Pages ──────────────────────────────────────────────────────────────────────────────────────
 
-# nginx refuses what is longer. Files, and bodies until a view asks for them, lie on disk (TMPDIR), but for the first
+# nginx refuses what is longer. Files, and bodies until a view asks for them, lie on disk (TMPDIR), except for the first
 # few of their bytes: many that come at once must not fill the memory.
 # What Django reads into memory, request.body and a form's fields, has Django's own limit.
 DATA_UPLOAD_MAX_MEMORY_SIZE = min(MAX_BODY_BYTES, 2_621_440)

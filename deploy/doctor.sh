@@ -219,7 +219,7 @@ check_addresses() {
         ;;
     esac
     if [ -z "$hidden" ]; then
-        finding addresses ok "nginx sees the addresses of clients, but for this machine's own"
+        finding addresses ok "nginx sees the addresses of clients, except this machine's own"
     elif [[ ,$(bash deploy/dotenv.sh get ADMIN_NETWORKS "" | tr -d ' '), == *,gateway,* ]]; then
         finding addresses warning "nginx sees $hidden as the engine's gateway, and ADMIN_NETWORKS lets it see /admin/" \
             "an address of their own" "take gateway out of ADMIN_NETWORKS in .env; then make up"

@@ -483,7 +483,7 @@ class WebSocketProtocol(StockProtocol):
         """Daphne's, every 2 s. It ends all sockets together that were opened together."""
         limit = self.server.websocket_timeout
         if limit >= 0 and self.duration() > limit * YOUNG:
-            self.ends_at = self.ends_at or random.uniform(limit * YOUNG, limit)  # noqa: S311 - nobody gains by guessing
+            self.ends_at = self.ends_at or random.uniform(limit * YOUNG, limit)  # noqa: S311 - guessing it gains nothing
             if self.duration() > self.ends_at:
                 self.ends_at = math.inf
                 self.factory.reactor.callLater(random.uniform(0, CHECK_SECONDS), self.go_away)  # noqa: S311

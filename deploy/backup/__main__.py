@@ -1,6 +1,6 @@
 """python -m deploy.backup create|keep VERSION PROJECT > FILE; check|restore [over] < FILE
 
-Runs in a container of the stack. `create` and `restore` are called under the lock of `migrate`, so that nobody migrates
+Runs in a container of the stack. `create` and `restore` run under the lock of `migrate`: no migration runs
 meanwhile. `keep` writes what is sound of data that are about to be replaced, and exits with 3 if that is not all.
 `over` lets the present database go first, where the volume has no room for both. Messages go to standard error.
 """

@@ -101,7 +101,7 @@ def _size(database: Path) -> int:
 
 def replace(database: Path, copied: Path, *, over: bool = False) -> None:
     """Whole or not at all, whenever it is interrupted, unless `over` lets the present one go for lack of room.
-    Nobody may have the database open."""
+    No process may have the database open."""
     try:
         with closing(sqlite3.connect(database)) as present:
             # Into the one file with it: a write-ahead log left behind would be taken for the new database's.

@@ -50,7 +50,7 @@ answers() { # answers ADDRESS PORT
 }
 connect() { exec 3<>"/dev/tcp/$1/$2"; }
 
-# Who accepts a connection may be the engine's proxy, with nobody behind it.
+# A connection proves little: the engine's proxy accepts it even if nothing listens behind it.
 page_status() { # page_status ADDRESS PORT: the status of a page there; nothing where there is none
     within 50 ask_status "$(reachable "$1")" "$2"
 }

@@ -130,11 +130,11 @@ undo() { # nothing has gone to a new container, or what has is drained
     if removed; then # `migrate` may have been made after that
         # shellcheck disable=SC2046  # one argument each
         docker rm --force $(of migrate --all) > /dev/null 2>&1
-        say "somebody has removed the containers of before meanwhile: nothing serves. make up starts the stack" >&2
+        say "the containers of before were removed meanwhile: nothing serves. make up starts the stack" >&2
     fi
 }
 
-removed() { # has somebody taken down what served?
+removed() { # was what served taken down?
     local id
     for id in $serving; do docker inspect "$id" > /dev/null 2>&1 || return 0; done
     return 1
