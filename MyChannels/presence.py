@@ -332,7 +332,10 @@ class Presence:
 
     async def _read(self, process: str) -> None:
         assert self._roster is not None  # noqa: S101  # for mypy
+        self._peers.setdefault(process, -1)
         version, lists = await self._roster.load(process, self._rooms)
+        if process not in self._peers:  # it has ended meanwhile
+            return
         self._peers[process] = version
         for room, names in lists.items():
             if people := self._rooms.get(room):

@@ -761,6 +761,32 @@ async def test_who_was_on_a_process_that_ends_while_the_room_is_opened_does_not_
 
 
 @in_virtual_time
+async def test_members_of_a_process_that_ends_while_its_lists_are_read_leave_as_soon_as_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    town = Town()
+    near = await acquainted(town, 7)
+    load = town.shelf.load
+
+    async def slow_load(process: str, rooms: Iterable[str]) -> tuple[int, dict[str, Names]]:
+        found = await load(process, rooms)
+        await settle()  # the answer is on its way
+        return found
+
+    monkeypatch.setattr(town.shelf, "load", slow_load)
+    await town.shelf.save("far", 9, {"lobby": {"c": "Cid"}})
+    near.presence.heard({"type": "hub.presence", "process": "far", "version": 9})  # 8 was missed: its lists are read
+    reading = asyncio.ensure_future(near.presence.beat())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await town.shelf.remove("far")
+    near.presence.heard({"type": "hub.presence", "process": "far", "version": ENDED})
+    await reading
+    await passes(LEFT)
+    assert near.sees == []
+
+
+@in_virtual_time
 async def test_process_that_has_ended_says_no_more_that_it_lives() -> None:
     town = Town()
     one, _ = await town.worker("one"), await town.worker("two")
