@@ -14,7 +14,7 @@ def fail(apps, schema_editor):
     raise RuntimeError("data that it did not expect")
 
 class Migration(migrations.Migration):
-    dependencies = []
+    dependencies = {dependencies}
     operations = [migrations.RunPython(fail)]
 """
 
@@ -56,13 +56,17 @@ def test_a_migration_that_fails_leaves_the_build_before_serving(neighbour: Clone
     before = {container["Id"] for service in SERVICES for container in neighbour.containers(service)}
     image = docker("image", "inspect", "--format", "{{.Id}}", f"{neighbour.project}-web")
     folder = neighbour.path / "MyChannels/migrations"
-    folder.mkdir()
+    others = sorted(folder.glob("0*.py"))  # of a test that ran before on this stack
+    folder.mkdir(exist_ok=True)
     (folder / "__init__.py").touch()
-    (folder / "0001_failing.py").write_text(MIGRATION)
+    failing = folder / "9999_failing.py"
+    failing.write_text(MIGRATION.format(dependencies=[("mychannels", other.stem) for other in others[-1:]]))
     try:
         done = neighbour.make("up", check=False)
     finally:
-        shutil.rmtree(folder)
+        failing.unlink()
+        if not others:
+            shutil.rmtree(folder)
     assert done.returncode
     assert "data that it did not expect" in done.stderr
     assert "nothing was changed for clients" in done.stderr
