@@ -47,8 +47,13 @@ trap 'exit 130' INT TERM HUP PIPE
 
 of() { docker ps --all --quiet --filter "label=com.docker.compose.project=$name" --filter "label=com.docker.compose.service=$1"; }
 
+# The reason may come first: when two workers fail to load at once, gunicorn's own traceback of 40 lines follows.
+excerpt() { # the first and the last 40 lines of standard input
+    awk 'NF { line[++n] = "  " $0 } END { for (i = 1; i <= n; i++) if (i <= 40 || i > n - 40) print line[i]; else if (i == 41) print "  ..." }'
+}
+
 refused() { # refused SERVICE FOUND; what was said of it on standard input
-    { printf '%s: %s, tried with these settings:\n' "$command" "$1" && sed '/^$/d; s/^/  /' | tail -n 40; } >&2
+    { printf '%s: %s, tried with these settings:\n' "$command" "$1" && excerpt; } >&2
     printf "$command: found:    %s\n$command: expected: %s\n$command: mend:     %s\n$command: nothing was replaced\n" \
         "$2" "$1, started beside what runs, passes its own health check" "what it says above; then make $command" >&2
     exit 1

@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
         ("nginx/maps.conf", "\nno_such_directive on;\n", "no_such_directive"),
         ("services/redis/redis.conf", "\nno-such-directive on\n", "no-such-directive"),
         ("services/web/healthcheck.py", "\n)\n", "SyntaxError"),
-        ("services/migrate/publish.py", "\nraise SystemExit('never published')\n", "never published"),
+        ("services/migrate/publish.py", "\nraise SystemExit('never published' + '\\nmore' * 99)\n", "never published"),
     ],
 )
 def test_a_mistake_is_named_and_the_stack_goes_on(neighbour: Clone, path: str, mistake: str, named: str) -> None:
