@@ -12,6 +12,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . deploy/lib/images.sh
 # shellcheck source=deploy/lib/folder.sh
 . deploy/lib/folder.sh
+# shellcheck source=deploy/lib/unwell.sh
+. deploy/lib/unwell.sh
 # shellcheck source=deploy/lib/wanted.sh
 . deploy/lib/wanted.sh
 
@@ -145,8 +147,10 @@ trap unlock EXIT
 back=${copy:+The data of before are in $copy.}
 [ "${copy%.in-part.tar.gz}" = "$copy" ] || back="What was sound of the data of before is in $copy."
 docker compose --progress quiet up --detach --wait ${moved:+--force-recreate} || {
-    echo "restore: the data are those of $file, but not every service is healthy; their logs say why: make logs S=<service>. $back" >&2
     docker compose ps --all >&2
+    # shellcheck disable=SC2046  # one argument each
+    say_why restore $(unwell "$project")
+    echo "restore: the data are those of $file, but not every service is healthy: what the logs above name; then make up. $back" >&2
     exit 1
 }
 settle

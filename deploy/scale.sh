@@ -8,6 +8,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . deploy/lib/folder.sh
 # shellcheck source=deploy/lib/images.sh
 . deploy/lib/images.sh
+# shellcheck source=deploy/lib/unwell.sh
+. deploy/lib/unwell.sh
 # shellcheck source=deploy/lib/wanted.sh
 . deploy/lib/wanted.sh
 
@@ -22,6 +24,7 @@ number=${1:-}
 }
 lock scale
 own scale
+project=$(project_name .)
 service=$(bash deploy/websockets.sh)
 name=$(tr '[:lower:]' '[:upper:]' <<< "$service")_REPLICAS
 before=$(docker compose ps --quiet "$service" | grep -c . || true)
@@ -29,6 +32,8 @@ before=$(docker compose ps --quiet "$service" | grep -c . || true)
 export "$name=$number"
 bash deploy/check-env.sh --built
 docker compose up --detach --wait --no-deps --no-recreate "$service" || {
+    # shellcheck disable=SC2046  # one argument each
+    say_why scale $(unwell "$project")
     printf 'scale: %s\n' "found:    $number $service that cannot all start, above; going back to $before, and .env stays as it is" \
         "expected: $number healthy ones" "mend:     make doctor; then make scale N=$number" >&2
     docker compose --progress quiet up --detach --no-deps --no-recreate --scale "$service=$before" "$service" || true
@@ -38,7 +43,6 @@ bash deploy/dotenv.sh set "$name" "$number"
 # A deployment that was broken off wrote down how many of each there should be: the others are still too many.
 [ ! -s .state/replacing ] || { read -r web _ rest < .state/replacing && echo "$web $number $rest" > .state/replacing; }
 # Only what runs can be had back: other containers may be older than .env.
-project=$(project_name .)
 learn_hashes
 if settled "$project" redis && settled "$project" web && settled "$project" "$service" && settled "$project" nginx; then settle; fi
 docker compose ps "$service"

@@ -10,6 +10,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . deploy/lib/images.sh
 # shellcheck source=deploy/lib/port.sh
 . deploy/lib/port.sh
+# shellcheck source=deploy/lib/unwell.sh
+. deploy/lib/unwell.sh
 # shellcheck source=deploy/lib/wanted.sh
 . deploy/lib/wanted.sh
 
@@ -46,11 +48,6 @@ trap clear EXIT
 trap 'exit 130' INT TERM HUP PIPE
 
 of() { docker ps --all --quiet --filter "label=com.docker.compose.project=$name" --filter "label=com.docker.compose.service=$1"; }
-
-# The reason may come first: when two workers fail to load at once, gunicorn's own traceback of 40 lines follows.
-excerpt() { # the first and the last 40 lines of standard input
-    awk 'NF { line[++n] = "  " $0 } END { for (i = 1; i <= n; i++) if (i <= 40 || i > n - 40) print line[i]; else if (i == 41) print "  ..." }'
-}
 
 refused() { # refused SERVICE FOUND; what was said of it on standard input
     { printf '%s: %s, tried with these settings:\n' "$command" "$1" && excerpt; } >&2

@@ -9,6 +9,8 @@
 . deploy/lib/images.sh
 # shellcheck source=deploy/lib/folder.sh
 . deploy/lib/folder.sh
+# shellcheck source=deploy/lib/unwell.sh
+. deploy/lib/unwell.sh
 # shellcheck source=deploy/lib/wanted.sh
 . deploy/lib/wanted.sh
 
@@ -223,7 +225,7 @@ demand_readiness() {
     for id in $(of web --filter status=running) $(of "$sockets" --filter status=running); do
         until said=$(docker exec "$id" python -I services/web/healthcheck.py --ready 2>&1); do
             [ "$SECONDS" -lt "$end" ] ||
-                fail "$(name_of "$id"): $said: $(docker logs --tail 20 "$id" 2>&1 | sed -n 's/.*"message": "\(not ready: [^"]*\)".*/\1/p' | tail -n 1)" \
+                fail "$(name_of "$id"): $said: $(docker logs --since 1m "$id" 2>&1 | sed -n 's/.*"message": "\(not ready: [^"]*\)".*/\1/p' | tail -n 1)" \
                     "200 from /health/ready of every web and $sockets" "make doctor"
             sleep 1
         done
@@ -332,17 +334,11 @@ unscaled() { # services that should have no container
 kept() { grep -vxF "${2:-none}" <<< "$1" || true; } # kept PRESENT OLD
 
 compose_up() { # compose_up [COMPOSE-OPTION…]
-    local id
     docker compose up --detach --wait --remove-orphans "$@" && return
-    echo "$command: expected every service to be healthy; the ones below are not, their logs say why: make logs S=<service>" >&2
     docker compose ps --all >&2
-    for id in $(docker ps --all --quiet --filter "label=com.docker.compose.project=$project" --filter label=com.docker.compose.oneoff=False); do
-        case $(docker inspect --format '{{.State.Status}} {{.State.ExitCode}} {{with .State.Health}}{{.Status}}{{end}}' "$id") in
-        'running 0 healthy' | 'running 0 ' | 'exited 0 '*) ;;
-        *) last_words "$id" ;;
-        esac
-    done
-    exit 1
+    # shellcheck disable=SC2046  # one argument each
+    say_why "$command" $(unwell "$project")
+    fail "services that are not healthy, above" "every service healthy" "what their logs name; then make $command"
 }
 
 unwanted() { # unwanted SERVICE: what Compose would replace, what does not run, and what nginx cannot see
@@ -432,7 +428,7 @@ migrate() { # migrate [COMPOSE-OPTION…]: by itself alone, unless the options s
     if [ "$status" = 0 ]; then
         docker logs "$id" 2>&1 | sed -n "s/^ *Applying \(.*\)\.\.\. *OK.*/$command:        applied \1/p"
     else
-        docker logs --tail 20 "$id" >&2
+        docker logs "$id" 2>&1 | excerpt >&2
     fi
     return "$status"
 }
@@ -486,14 +482,8 @@ wait_until_healthy() {
 }
 
 unhealthy() { # unhealthy CONTAINER FOUND
-    last_words "$1"
+    say_why "$command" "$1"
     fail "$(name_of "$1") is $2" "a healthy container" "what its log names; then make $command"
-}
-
-last_words() { # last_words CONTAINER
-    say "$(name_of "$1"): its health check and its last lines:" >&2
-    docker inspect --format '{{with .State.Health}}{{range .Log}}{{.Output}}{{end}}{{end}}' "$1" | sed '/^$/d' | tail -n 3 | sed 's/^/  /' >&2
-    docker logs --tail 15 "$1" 2>&1 | sed 's/^/  /' >&2
 }
 
 # Replaced only when Compose would do so: for another image, or other settings.
@@ -507,8 +497,11 @@ renew_nginx() {
     else
         say "nginx: another base image or other settings: it is replaced itself, and every client resumes"
         renewed_nginx=yes
-        docker compose up --detach --no-deps --no-build --wait nginx > /dev/null 2>&1 ||
-            fail "an nginx that does not get healthy" "a healthy one" "make logs S=nginx; then make up"
+        docker compose up --detach --no-deps --no-build --wait nginx > /dev/null 2>&1 || {
+            # shellcheck disable=SC2046  # one argument each
+            say_why "$command" $(of nginx --all)
+            fail "an nginx that does not get healthy" "a healthy one" "what its log names; then make up"
+        }
         nginx=$(of nginx --filter status=running)
         before_nginx=''
     fi
@@ -527,8 +520,11 @@ renew_redis() {
         say "redis does not run: it is started"
     fi
     renewed_redis=yes
-    output=$(docker compose --progress quiet up --detach --no-deps --no-build --wait redis 2>&1) ||
-        fail "a Redis that does not get healthy: $output" "a healthy one" "make logs S=redis; then make $command"
+    output=$(docker compose --progress quiet up --detach --no-deps --no-build --wait redis 2>&1) || {
+        # shellcheck disable=SC2046  # one argument each
+        say_why "$command" $(of redis --all)
+        fail "a Redis that does not get healthy: $output" "a healthy one" "what its log names; then make $command"
+    }
     before_redis=''
 }
 
