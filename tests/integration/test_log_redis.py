@@ -399,7 +399,7 @@ async def test_the_idlest_logs_go_when_redis_is_nearly_full_and_no_more_than_nee
         await asyncio.gather(*(log.append(name, draft(str(n) + "x" * 4000)) for n in range(128)))
     assert await log.relieve() == []
     used = (await admin.info("memory"))["used_memory"]
-    await maxmemory(int(used / 0.82))  # two rooms too many
+    await maxmemory(int(used / 0.88))  # about four rooms too many; what clients and other tests hold changes meanwhile
     dropped = await log.relieve()
     assert dropped == rooms[:10]
     assert await admin.keys(f"room:{rooms[0]}:*") == []
