@@ -177,6 +177,10 @@ class Peer:
         self.received.put_nowait({"type": f"websocket.{kind}"})
         await settle()
 
+    async def leaves(self) -> None:
+        await self.says("disconnect")
+        await self.serving
+
     @property
     def code(self) -> int | None:
         return next((event["code"] for event in self.sent if event["type"] == "websocket.close"), None)
@@ -215,107 +219,106 @@ class Lookups:
 
 
 @in_virtual_time
-async def test_sockets_of_an_ended_login_are_closed_within_a_minute_and_no_others() -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        lookups, accounts = Lookups(patch), Accounts()
-        tab, other_tab, elsewhere = [Peer(key, accounts) for key in ("a", "a", "b")]
-        await passes(ROUND_SECONDS * 1.5)
-        lookups.over = {"a"}
-        await passes(60)
-        assert [peer.code for peer in (tab, other_tab, elsewhere)] == [LOGIN_ENDED, LOGIN_ENDED, None]
-        for peer in (tab, other_tab, elsewhere):
-            await peer.says("disconnect")
-            await peer.serving
-        await Accounts.leave()
+async def test_sockets_of_an_ended_login_are_closed_within_a_minute_and_no_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lookups, accounts = Lookups(monkeypatch), Accounts()
+    tab, other_tab, elsewhere = [Peer(key, accounts) for key in ("a", "a", "b")]
+    await passes(ROUND_SECONDS * 1.5)
+    lookups.over = {"a"}
+    await passes(60)
+    assert [peer.code for peer in (tab, other_tab, elsewhere)] == [LOGIN_ENDED, LOGIN_ENDED, None]
+    for peer in (tab, other_tab, elsewhere):
+        await peer.leaves()
+    await Accounts.leave()
 
 
 @in_virtual_time
-async def test_what_is_said_after_the_close_reaches_no_application_and_nothing_is_sent() -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        lookups, accounts = Lookups(patch), Accounts()
-        peer = Peer("a", accounts)
-        await peer.says("receive")
-        assert len(peer.sent) == len(peer.heard) == 1
-        lookups.over = {"a"}
-        await passes(60)
-        await peer.says("receive")
-        assert len(peer.heard) == 1
-        await peer.says("disconnect")
-        await peer.serving
+async def test_what_is_said_after_the_close_reaches_no_application_and_nothing_is_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lookups, accounts = Lookups(monkeypatch), Accounts()
+    peer = Peer("a", accounts)
+    await peer.says("receive")
+    assert len(peer.sent) == len(peer.heard) == 1
+    lookups.over = {"a"}
+    await passes(60)
+    await peer.says("receive")
+    assert len(peer.heard) == 1
+    await peer.leaves()
     assert [event["type"] for event in peer.heard] == ["websocket.receive", "websocket.disconnect"]
     assert [event["type"] for event in peer.sent] == ["websocket.send", "websocket.close"]
 
 
 @in_virtual_time
-async def test_an_outage_closes_nothing_and_what_ended_meanwhile_is_closed_after_it() -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        lookups, accounts = Lookups(patch), Accounts()
-        peer = Peer("a", accounts)
-        lookups.away, lookups.over = True, {"a"}
-        await passes(600)
-        assert peer.code is None
-        lookups.away = False
-        await passes(60)
-        assert peer.code == LOGIN_ENDED
-        await peer.says("disconnect")
-        await peer.serving
+async def test_an_outage_closes_nothing_and_what_ended_meanwhile_is_closed_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lookups, accounts = Lookups(monkeypatch), Accounts()
+    peer = Peer("a", accounts)
+    lookups.away, lookups.over = True, {"a"}
+    await passes(600)
+    assert peer.code is None
+    lookups.away = False
+    await passes(60)
+    assert peer.code == LOGIN_ENDED
+    await peer.leaves()
 
 
 @in_virtual_time
-async def test_a_login_that_cannot_be_looked_up_keeps_no_other_open(caplog: pytest.LogCaptureFixture) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        lookups, accounts = Lookups(patch), Accounts()
-        peers = [Peer(key, accounts) for key in ("a", "b", "c")]
-        lookups.bad, lookups.over = {"b"}, {"a", "c"}
-        await passes(120)
-        assert [peer.code for peer in peers] == [LOGIN_ENDED, None, LOGIN_ENDED]
-        assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 1
-        for peer in peers:
-            await peer.says("disconnect")
-            await peer.serving
+async def test_a_login_that_cannot_be_looked_up_keeps_no_other_open(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lookups, accounts = Lookups(monkeypatch), Accounts()
+    peers = [Peer(key, accounts) for key in ("a", "b", "c")]
+    lookups.bad, lookups.over = {"b"}, {"a", "c"}
+    await passes(120)
+    assert [peer.code for peer in peers] == [LOGIN_ENDED, None, LOGIN_ENDED]
+    assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 1
+    for peer in peers:
+        await peer.leaves()
 
 
 @in_virtual_time
-async def test_an_answer_that_does_not_come_is_said_and_never_asked_for_twice(caplog: pytest.LogCaptureFixture) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        lookups, accounts = Lookups(patch), Accounts()
-        peer = Peer("a", accounts)
-        lookups.over, lookups.seconds = {"a"}, 300
-        await passes(60)
-        assert "no answer within 15 s" in caplog.text
-        assert (len(lookups.asked), peer.code) == (1, None)
-        lookups.seconds = 0
-        await passes(300)
-        assert peer.code == LOGIN_ENDED
-        await peer.says("disconnect")
-        await peer.serving
+async def test_an_answer_that_does_not_come_is_said_and_never_asked_for_twice(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lookups, accounts = Lookups(monkeypatch), Accounts()
+    peer = Peer("a", accounts)
+    lookups.over, lookups.seconds = {"a"}, 300
+    await passes(60)
+    assert "no answer within 15 s" in caplog.text
+    assert (len(lookups.asked), peer.code) == (1, None)
+    lookups.seconds = 0
+    await passes(300)
+    assert peer.code == LOGIN_ENDED
+    await peer.leaves()
 
 
 @in_virtual_time
-async def test_slow_answers_make_a_round_no_longer() -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        lookups, accounts = Lookups(patch), Accounts()
-        peers = [Peer(f"{number}", accounts) for number in range(200)]
-        lookups.seconds = 9
-        await passes(10 * ROUND_SECONDS)
-        assert 9 <= sum("0" in batch for batch in lookups.asked) <= 11
-        for peer in peers:
-            await peer.says("disconnect")
-            await peer.serving
+async def test_slow_answers_make_a_round_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    lookups, accounts = Lookups(monkeypatch), Accounts()
+    peers = [Peer(f"{number}", accounts) for number in range(200)]
+    lookups.seconds = 9
+    await passes(10 * ROUND_SECONDS)
+    assert 9 <= sum("0" in batch for batch in lookups.asked) <= 11
+    for peer in peers:
+        await peer.leaves()
 
 
 @in_virtual_time
-async def test_each_login_is_looked_up_once_in_a_round_and_none_when_nobody_is_there() -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        lookups, accounts = Lookups(patch), Accounts()
-        peers = [Peer(f"{number % 250}", accounts) for number in range(1000)]
-        await passes(10 * ROUND_SECONDS)
-        counts = {key: sum(key in batch for batch in lookups.asked) for key in ("0", "249")}
-        assert all(9 <= count <= 11 for count in counts.values())
-        assert max(map(len, lookups.asked)) == AT_ONCE
-        for peer in peers:
-            await peer.says("disconnect")
-        await passes(2 * ROUND_SECONDS)
-        lookups.asked.clear()
-        await passes(10 * ROUND_SECONDS)
-        assert lookups.asked == []
+async def test_each_login_is_looked_up_once_in_a_round_and_none_when_nobody_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lookups, accounts = Lookups(monkeypatch), Accounts()
+    peers = [Peer(f"{number % 250}", accounts) for number in range(1000)]
+    await passes(10 * ROUND_SECONDS)
+    counts = {key: sum(key in batch for batch in lookups.asked) for key in ("0", "249")}
+    assert all(9 <= count <= 11 for count in counts.values())
+    assert max(map(len, lookups.asked)) == AT_ONCE
+    for peer in peers:
+        await peer.leaves()
+    await passes(2 * ROUND_SECONDS)
+    lookups.asked.clear()
+    await passes(10 * ROUND_SECONDS)
+    assert lookups.asked == []

@@ -32,7 +32,7 @@ def report(folder: Path) -> Report:
     def run(dotenv: str | bytes = GOOD, **shell: str) -> list[str]:
         (folder / ".env").write_bytes(dotenv if isinstance(dotenv, bytes) else dotenv.encode())
         said = subprocess.run(
-            [folder / "deploy/resolve.sh"],
+            ["bash", folder / "deploy/resolve.sh"],
             env={"PATH": os.environ["PATH"], **shell},
             capture_output=True,
             text=True,
@@ -61,6 +61,10 @@ def report(folder: Path) -> Report:
 
 def names(faults: list[str]) -> list[str]:
     return sorted(fault.split(":")[0] for fault in faults)
+
+
+def lines(values: dict[str, str], comment: str = "") -> str:
+    return "".join(f"{name}={value}{comment}\n" for name, value in values.items())
 
 
 def test_example_is_accepted(report: Report) -> None:
@@ -92,7 +96,7 @@ def test_every_fault_is_in_one_report(report: Report) -> None:
         "WEB_PIDS": "few",
     }
     good = {"COMPOSE_PROFILES": "x", "PIP_EXTRA_INDEX_URL": "https://a.example/simple https://b.example/simple"}
-    faults = report("".join(f"{name}={value}\n" for name, value in {**faulty, **good}.items()))
+    faults = report(lines(faulty | good))
     assert names(faults) == sorted({*faulty, "PUBLIC_URL"})
     assert "did you mean MAX_MESSAGE_BYTES?" in "\n".join(faults)
 
@@ -114,7 +118,7 @@ def test_what_nginx_or_compose_would_choke_on_is_refused_before(report: Report) 
         "BIND_ADDRESS": "10.0.0.0/8",
         "COMPOSE_FILE": "deploy/uvicorn.yaml",
     }
-    assert names(report(GOOD + "".join(f"{name}={value}\n" for name, value in values.items()))) == sorted(values)
+    assert names(report(GOOD + lines(values))) == sorted(values)
 
 
 # ── What counts ────────────────────────────────────────────────────────────────────────────────
@@ -206,7 +210,7 @@ def test_a_tab_before_a_comment_is_part_of_the_value(report: Report) -> None:
         "ADMIN_NETWORKS": "10.0.0.0/8",
         "NO_PROXY": "localhost",
     }
-    faults = report(GOOD + "".join(f"{name}={value}\t# why\n" for name, value in values.items()))
+    faults = report(GOOD + lines(values, "\t# why"))
     assert names(faults) == sorted(values)
     assert all("A comment begins with a space and a #." in fault for fault in faults)
 
@@ -225,10 +229,10 @@ def test_blanks_and_invisible_characters_are_part_of_the_value(report: Report) -
         "MESSAGE_RATE": "007",
         "PRESENCE_LIMIT": "\u0661",
     }
-    faults = report(GOOD + "".join(f"{name}={value}\n" for name, value in values.items()))
+    faults = report(GOOD + lines(values))
     later = {"UVICORN_REPLICAS", "DRAIN_SECONDS", "MESSAGE_RATE", "PRESENCE_LIMIT"}  # once the others are right
     assert names(faults) == sorted(values.keys() - later)
-    assert names(report(GOOD + "".join(f"{name}={values[name]}\n" for name in later))) == sorted(later)
+    assert names(report(GOOD + lines({name: values[name] for name in later}))) == sorted(later)
 
 
 def test_each_line_that_compose_cannot_read_is_named_with_the_other_faults(report: Report) -> None:
@@ -245,7 +249,7 @@ def test_a_dollar_in_single_quotes_is_a_dollar(report: Report) -> None:
         "NO_PROXY": "pa$",
         "PIP_INDEX_URL": "'https://u:${x}@mirror.example/simple'",
     }
-    assert report(GOOD + "".join(f"{name}={value}\n" for name, value in written.items())) == []
+    assert report(GOOD + lines(written)) == []
 
 
 def test_a_dollar_that_compose_replaces_is_a_fault(report: Report) -> None:
@@ -256,7 +260,7 @@ def test_a_dollar_that_compose_replaces_is_a_fault(report: Report) -> None:
         "LOG_LEVEL": "${LEVEL}",
         "REDIS_MEMORY": "$REDIS_MAXMEMORY",
     }
-    faults = report(GOOD + "".join(f"{name}={value}\n" for name, value in values.items()))
+    faults = report(GOOD + lines(values))
     assert names(faults) == sorted(values)
     assert all("in single quotes" in fault for fault in faults)
 
@@ -283,7 +287,7 @@ def test_a_password_is_in_no_report(report: Report) -> None:
 def test_values_that_contradict_each_other_are_faults(
     report: Report, variables: dict[str, str], named: list[str]
 ) -> None:
-    assert names(report("".join(f"{name}={value}\n" for name, value in variables.items()))) == named
+    assert names(report(lines(variables))) == named
 
 
 def test_an_ipv6_address_is_answered_with_its_brackets(report: Report) -> None:

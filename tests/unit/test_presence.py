@@ -617,18 +617,23 @@ async def test_members_are_known_again_after_the_roster_was_away_for_long() -> N
     assert one.left == two.left == []
 
 
-@in_virtual_time
-async def test_who_leaves_while_the_room_is_opened_does_not_stay_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    town = Town()
-    near = await acquainted(town, 7)
-    load = town.shelf.load
+def slow_down(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is read may be older than what is heard before it arrives."""
+    load = shelf.load
 
     async def slow_load(process: str, rooms: Iterable[str]) -> tuple[int, dict[str, Names]]:
         found = await load(process, rooms)
         await settle()  # the answer is on its way
         return found
 
-    monkeypatch.setattr(town.shelf, "load", slow_load)
+    monkeypatch.setattr(shelf, "load", slow_load)
+
+
+@in_virtual_time
+async def test_who_leaves_while_the_room_is_opened_does_not_stay_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    town = Town()
+    near = await acquainted(town, 7)
+    slow_down(town.shelf, monkeypatch)
     await town.shelf.save("far", 7, {"other": {"c": "Cid"}})
     opening = asyncio.ensure_future(near.presence.open("other"))
     await asyncio.sleep(0)
@@ -742,14 +747,7 @@ async def test_who_was_on_a_process_that_ends_while_the_room_is_opened_does_not_
 ) -> None:
     town = Town()
     near = await acquainted(town, 7)
-    load = town.shelf.load
-
-    async def slow_load(process: str, rooms: Iterable[str]) -> tuple[int, dict[str, Names]]:
-        found = await load(process, rooms)
-        await settle()  # the answer is on its way
-        return found
-
-    monkeypatch.setattr(town.shelf, "load", slow_load)
+    slow_down(town.shelf, monkeypatch)
     await town.shelf.save("far", 7, {"other": {"c": "Cid"}})
     opening = asyncio.ensure_future(near.presence.open("other"))
     await asyncio.sleep(0)
@@ -766,14 +764,7 @@ async def test_members_of_a_process_that_ends_while_its_lists_are_read_leave_as_
 ) -> None:
     town = Town()
     near = await acquainted(town, 7)
-    load = town.shelf.load
-
-    async def slow_load(process: str, rooms: Iterable[str]) -> tuple[int, dict[str, Names]]:
-        found = await load(process, rooms)
-        await settle()  # the answer is on its way
-        return found
-
-    monkeypatch.setattr(town.shelf, "load", slow_load)
+    slow_down(town.shelf, monkeypatch)
     await town.shelf.save("far", 9, {"lobby": {"c": "Cid"}})
     near.presence.heard({"type": "hub.presence", "process": "far", "version": 9})  # 8 was missed: its lists are read
     reading = asyncio.ensure_future(near.presence.beat())
@@ -806,6 +797,7 @@ class Redis:
     def __init__(self) -> None:
         self.beats: dict[bytes, int] = {}
         self.meanwhile: dict[bytes, int] = {}  # come between a look and what follows from it
+        self.now = 0.0  # of the process that looks
 
     async def ask(self, *command: Any) -> Any:
         match command:
@@ -822,47 +814,47 @@ HOUR = 3600
 @pytest.mark.parametrize("step", [HOUR, -HOUR])
 async def test_life_is_measured_by_no_clock_that_can_be_set(step: int) -> None:
     """Whatever the clock of the process that beats, or of the machine, says."""
-    redis, at = Redis(), [0.0]
-    roster = Roster(redis, now=lambda: at[0])  # type: ignore[arg-type]
+    redis = Redis()
+    roster = Roster(redis, now=lambda: redis.now)  # type: ignore[arg-type]
     redis.beats = {b"living": 1_000_000, b"dead": 1_000_000 + step}
     for seconds in range(0, 15, 5):
-        at[0] = float(seconds)
+        redis.now = float(seconds)
         redis.beats[b"living"] += 5 + step
         assert await roster.alive() == {"living", "dead"}
-    at[0] = 15.0
+    redis.now = 15.0
     redis.beats[b"living"] += 5
     assert await roster.alive() == {"living"}
     assert list(redis.beats) == [b"living"]
 
 
 async def test_a_process_that_was_taken_off_is_alive_with_its_next_heartbeat() -> None:
-    redis, at = Redis(), [0.0]
-    roster = Roster(redis, now=lambda: at[0])  # type: ignore[arg-type]
+    redis = Redis()
+    roster = Roster(redis, now=lambda: redis.now)  # type: ignore[arg-type]
     redis.beats = {b"frozen": 1}
     assert await roster.alive() == {"frozen"}
-    at[0] = 60.0
+    redis.now = 60.0
     assert await roster.alive() == set()
     redis.beats[b"frozen"] = 1  # as before
     assert await roster.alive() == {"frozen"}
 
 
 async def test_a_heartbeat_that_comes_between_look_and_removal_stays() -> None:
-    redis, at = Redis(), [0.0]
-    roster = Roster(redis, now=lambda: at[0])  # type: ignore[arg-type]
+    redis = Redis()
+    roster = Roster(redis, now=lambda: redis.now)  # type: ignore[arg-type]
     redis.beats = {b"slow": 1}
     assert await roster.alive() == {"slow"}
-    at[0], redis.meanwhile = 15.0, {b"slow": 16}
+    redis.now, redis.meanwhile = 15.0, {b"slow": 16}
     assert await roster.alive() == set()
     assert redis.beats == {b"slow": 16}
     assert await roster.alive() == {"slow"}
 
 
 async def test_a_living_process_with_the_beat_of_a_dead_one_stays() -> None:
-    redis, at = Redis(), [0.0]
-    roster = Roster(redis, now=lambda: at[0])  # type: ignore[arg-type]
+    redis = Redis()
+    roster = Roster(redis, now=lambda: redis.now)  # type: ignore[arg-type]
     redis.beats = {b"dead": 20}
     assert await roster.alive() == {"dead"}
-    at[0] = 15.0
+    redis.now = 15.0
     redis.beats[b"living"] = 20
     assert await roster.alive() == {"living"}
     assert redis.beats == {b"dead": 20, b"living": 20}
