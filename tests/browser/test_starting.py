@@ -55,14 +55,14 @@ def test_a_page_that_lost_a_module_says_so_and_promises_nothing(
 ) -> None:
     page = visitor("/", fails=True)
     page.route(f"**/MyChannels/{module}.*js", answer)
-    page.goto(new_room())
+    load(page, new_room())
     says_that_it_has_not_started(page)
 
 
 def test_a_page_whose_browser_has_no_websocket_says_so(visitor: Callable[..., Page]) -> None:
     page = visitor("/", fails=True, locale="zh-CN")
     page.add_init_script("delete window.WebSocket")
-    page.goto(new_room())
+    load(page, new_room())
     says_that_it_has_not_started(page)
     expect(page.locator("#unstarted")).to_contain_text("对话尚未开始")
 

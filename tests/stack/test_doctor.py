@@ -52,8 +52,10 @@ def test_a_fault_in_the_configuration_of_nginx_is_named_with_its_file(neighbour:
     file = neighbour.path / "nginx/site.conf"
     good = file.read_text()
     file.write_text(f"{good}nonsense\n")
-    _, found = findings(neighbour)
-    file.write_text(good)
+    try:
+        _, found = findings(neighbour)
+    finally:
+        file.write_text(good)
     assert "/etc/nginx/site.conf:" in found["nginx"][0]["found"]
     assert "Creating" not in found["nginx"][0]["found"], "Compose's progress is no reason"
 

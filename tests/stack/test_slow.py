@@ -2,21 +2,19 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from time import monotonic
 
 from tests.stack.clone import Clone
-from tests.stack.wire import Answer, Headers, handshake, request
+from tests.stack.wire import Headers, handshake, request
 
 TOKEN, REFERER = "token-5f3a", "https://example.com/?referred=token-5f3a"
 
 
-def patient(clone: Clone, path: str, headers: Headers) -> Answer:
-    return request(clone, path, headers, seconds=20)
+def page_status(clone: Clone, path: str, headers: Headers) -> int:
+    return request(clone, path, headers, seconds=20).status
 
 
-def took(ask: object, *arguments: object) -> tuple[int, float]:
-    begun = monotonic()
-    return ask(*arguments).status, monotonic() - begun  # type: ignore[operator]
+def socket_status(clone: Clone, path: str, headers: Headers) -> int:
+    return handshake(clone, path, headers).status
 
 
 def times(clone: Clone, work: str) -> int:
@@ -29,18 +27,16 @@ def test_a_slow_page_or_handshake_is_done_once(neighbour: Clone):
     headers = [("Referer", REFERER)]
     with ThreadPoolExecutor() as threads:
         page, late, socket = (
-            threads.submit(took, ask, neighbour, path, headers)
+            threads.submit(ask, neighbour, path, headers)
             for ask, path in (
-                (patient, f"/own/slow?work=page&seconds=8&token={TOKEN}"),
-                (patient, f"/own/slow?work=late&seconds=14&token={TOKEN}"),
-                (handshake, f"/own/slow?token={TOKEN}"),
+                (page_status, f"/own/slow?work=page&seconds=8&token={TOKEN}"),
+                (page_status, f"/own/slow?work=late&seconds=14&token={TOKEN}"),
+                (socket_status, f"/own/slow?token={TOKEN}"),
             )
         )
-    assert page.result()[0] == 200
-    assert late.result()[0] == 504
-    assert 10 <= late.result()[1] < 14
-    assert socket.result()[0] in {502, 504}
-    assert socket.result()[1] < 8
+    assert page.result() == 200
+    assert late.result() == 504
+    assert socket.result() in {502, 504}
     assert [times(neighbour, work) for work in ("page", "late", "socket")] == [1, 1, 1]
     logs = neighbour.compose("logs", "--no-log-prefix").stdout
     assert "upstream timed out" in logs
