@@ -34,7 +34,7 @@ LOGIN_ENDED = 4401
 ROUND_SECONDS = 20.0
 ANSWER_SECONDS = 15.0  # for one answer: longer than the database's own timeout, short of a round
 AT_ONCE = 100  # sessions in one query: what the thread does meanwhile holds up the event loop's own work
-# Of Django's own engines, those whose sessions one query finds. One that reads them in another way is asked for each.
+# The engines whose sessions one query finds. An engine that reads them in another way is asked for each session.
 READ_TOGETHER = (db.SessionStore.load, cached_db.SessionStore.load)
 
 # A thread of its own, and not the one that consumers share for their database work.
@@ -174,7 +174,7 @@ def ended(logins: Collection[Login]) -> set[Login]:
 
 
 def _sessions(keys: Collection[str]) -> dict[str, Mapping[str, Any]]:
-    """What the sessions hold that there still are."""
+    """The contents of those sessions that still exist."""
     store = import_module(settings.SESSION_ENGINE).SessionStore
     if store.load not in READ_TOGETHER:
         return {key: _loaded(store, key) for key in keys}

@@ -135,7 +135,7 @@ def _is_address_or_name(host: str) -> bool:
 
 
 def _in_ascii(value: str) -> str:
-    """How browsers send a name with letters beyond ASCII; that is what has to be written. An empty text for others."""
+    """How browsers send a name with letters beyond ASCII; that is what has to be written. Empty for other values."""
     name = BEYOND_ASCII.search(value)
     if name is None:
         return ""

@@ -36,7 +36,7 @@ class RequestId(CorrelationIdFilter):
 
 
 class WithoutQueries(logging.Filter):
-    """Of the Referer that it refuses, Django's check of forms logs all, with what may be a token in its query."""
+    """Django's check of forms logs the whole Referer that it refuses, whose query may hold a token."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.name == "django.security.csrf" and isinstance(record.args, tuple):

@@ -1,4 +1,4 @@
-"""Which names of groups and channels are refused, by every channel layer alike, and what a handshake is answered then.
+"""Which names of groups and channels are refused, by every channel layer alike, and how a handshake is answered then.
 
 Channels has a rule for names. Its in-memory layer and channels_redis' core layer apply it, the pub/sub layer takes
 whatever it is given: a name that worked on one failed on another.
@@ -49,8 +49,8 @@ def _require(kind: str, rule: Any, name: object) -> Literal[True]:
 async def refuse(fault: UnusableName, scope: dict[str, Any], send: Any) -> None:
     """Answers 404 to a handshake whose address led to such a name; a socket that is open already is closed.
 
-    One line in the log instead of a traceback: who wrote the address is at fault, and the consumer only if it should
-    have had a stricter route.
+    One line in the log instead of a traceback: the address is at fault, and the consumer only if its route should have
+    been stricter.
     """
     logger.warning("%s: %s", scope["path"], fault)
     try:

@@ -198,7 +198,7 @@ check_published() {
     fi
 }
 
-# Whom the engine forwards itself arrives with its gateway's address.
+# A client that the engine itself forwards arrives with its gateway's address.
 check_addresses() {
     local address hidden='' nginx
     address=$(bash deploy/dotenv.sh get BIND_ADDRESS 127.0.0.1)

@@ -38,7 +38,7 @@ if [ -z "$engine" ] && command -v docker >/dev/null; then
     endpoint=$(docker context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null) || endpoint=
     case $(docker info 2>&1 || true) in
     *"permission denied"*) report "an engine at ${endpoint:-its socket} that refuses the user $(id -un)" \
-        "a user who may talk to it" "sudo usermod -aG docker $(id -un)   then log in anew" \
+        "a user who may talk to it" "sudo usermod -aG docker $(id -un)   then log in again" \
         "          (members of that group are as good as root on this machine)" ;;
     esac
     case $endpoint in
@@ -53,7 +53,7 @@ found="engine ${engine:-none}, Compose $(compose_version || echo none), buildx $
 os_like debian || os_like ubuntu || report "$found" "$missing" \
     "install Docker Engine or Docker Desktop with the plugins compose and buildx, start it, and try again"
 [ "$(id -u)" = 0 ] || report "$found, and no right to install anything (user $(id -un))" "$missing" \
-    "sudo bash $here/engine.sh && sudo usermod -aG docker $(id -un)   then log in anew"
+    "sudo bash $here/engine.sh && sudo usermod -aG docker $(id -un)   then log in again"
 
 say "found:    $found"
 plan=

@@ -12,7 +12,7 @@ import sys
 from typing import Any
 
 LABEL = "channels.trial"
-# Where it stands among others, what builds it, and what is asked for by name only.
+# Its place among other services, how it is built, and what starts it only by name.
 LEFT_OUT = (
     "build",
     "container_name",

@@ -57,7 +57,7 @@ refused() { # refused SERVICE FOUND; what was said of it on standard input
 }
 
 KILLED=9 # of `health`: no use in waiting any longer
-health() { # health CONTAINER: its own check, as of one that was ready once: readiness needs what a trial has not
+health() { # health CONTAINER: its own check, as of one that was ready once: readiness needs what a trial does not have
     local kind word
     local -a check=()
     kind=$(docker inspect --format '{{with .Config.Healthcheck}}{{with .Test}}{{index . 0}}{{end}}{{end}}' "$1") || return

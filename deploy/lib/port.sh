@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Who holds a port of this machine, and which project's stack is ours. Sourced by preflight.sh.
+# Who holds a port of this machine, and which project's stack is ours. Sourced by preflight.sh, trial.sh and folder.sh.
 
 # As Compose decides it; fails where that names no image.
 project_name() { bash "$1/deploy/dotenv.sh" get COMPOSE_PROJECT_NAME; } # project_name ROOT
@@ -14,7 +14,7 @@ own_nginx_listens() { # own_nginx_listens PROJECT ADDRESS PORT
         tr -d ' ' | tr ',' '\n' | awk -v start="$2:$3->" 'index($0, start) == 1 { found = 1 } END { exit !found }'
 }
 
-# Only Linux says which addresses it has where everybody may read it; elsewhere, and for IPv6, every address will do.
+# Only Linux lists its addresses where every user may read them; elsewhere, and for IPv6, every address will do.
 foreign() { # foreign ADDRESS: is it another machine's?
     local table=${ADDRESSES:-/proc/net/fib_trie}
     case $1 in 0.0.0.0 | 127.* | \[*) return 1 ;; esac

@@ -142,7 +142,7 @@ removed() { # was what served taken down?
     return 1
 }
 
-# Whatever is asked of Compose would make networks and containers of a stack that is gone.
+# Each command of Compose would make networks and containers of a stack that is gone.
 put_back() { # put_back WHAT-IS-WRONG
     local id wrong=$1
     ! removed || return
@@ -365,7 +365,7 @@ replace() { # replace WEB SOCKETS: so many new ones for the old
     [ -z "$new" ] || docker start $new > /dev/null
     wait_until_healthy
     # A new nginx gets healthy when a page is ready, and with another password in Redis only the new ones are. An older
-    # build's nginx may not say to whom it passes something.
+    # build's nginx may not say which container it passes a request to.
     if as_wanted "$nginx" nginx; then
         renew_nginx
         show

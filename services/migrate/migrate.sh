@@ -1,6 +1,6 @@
 #!/bin/sh
-# What a build needs before it serves. `try` goes the same way on no database: deploy/trial.sh sees that each step can
-# be taken.
+# What a build needs before it serves. `try` takes the same steps without a database, so that deploy/trial.sh sees
+# whether each can be taken.
 set -eu
 if [ "${1:-}" = try ]; then
     python manage.py migrate --help > /dev/null

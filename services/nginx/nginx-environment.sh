@@ -15,17 +15,17 @@ NGINX_RESOLVERS=$(awk '$1 == "nameserver" { print ($2 ~ /:/) ? "[" $2 "]" : $2 }
 NGINX_OWN_HOSTS=$(list "$ALLOWED_HOSTS" | tr '[:upper:]' '[:lower:]' | LC_ALL=C sort -u |
     awk '{ given[$0] = 1 } END { for (host in given) if (!(("." host) in given)) print host }' | sed 's/^\*$/~./; s/$/ 1;/')
 
-# Whom the engine forwards itself arrives with the address of the network's gateway: a client of this machine, one by
-# IPv6 where the network has none, on some engines everybody.
+# A client that the engine itself forwards arrives with the address of the network's gateway. That is each client on this
+# machine, each by IPv6 where the network has none, and on some engines every client.
 gateways() {
     awk '$2 == "00000000" && $3 != "00000000" { print $3 }' /proc/net/route | while read -r hex; do # its bytes are reversed
         printf '%d.%d.%d.%d\n' "0x${hex#??????}" "0x$(echo "$hex" | cut -c 5-6)" "0x$(echo "$hex" | cut -c 3-4)" "0x${hex%??????}"
     done
     [ ! -e /proc/net/ipv6_route ] || awk '$1 $2 ~ /^0+$/ && $5 !~ /^0+$/ { print $5 }' /proc/net/ipv6_route | sed 's/..../&:/g; s/:$//'
 }
-# Published on loopback only, for a PUBLIC_URL that is loopback too, no other client comes by it. A public one means a
-# proxy on this machine, which brings the whole world. Then the gateway is private in name alone: it has to be listed,
-# by its address or as `gateway`, unless every address is.
+# If both BIND_ADDRESS and the host of PUBLIC_URL are loopback, only clients on this machine come that way. A public
+# PUBLIC_URL means a proxy on this machine, which forwards the whole world. Then the gateway has to be listed, by its
+# address or as `gateway`, unless every address is.
 is_loopback() {
     case $1 in
     localhost | ::1 | '[::1]') ;;

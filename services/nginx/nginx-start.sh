@@ -5,7 +5,7 @@ set -eu
 ln -s "${CONFIGURATION:-/srv/nginx/current}" /run/nginx/configuration  # which /etc/nginx is a link to
 nginx-environment.sh
 
-# What nginx has to say of a request it ends with the request: a query, a Referer, and the tokens in them. That is cut
+# nginx ends each line about a request with the request line and the Referer, whose queries may hold tokens. That is cut
 # off here. The address of the worker stays; the access log has the rest. nginx would wait for a pipe without a reader,
 # so the loop holds it open in both directions. sed -u would read byte by byte.
 mkfifo -m 0600 /run/nginx/errors

@@ -23,7 +23,7 @@ NOON = 1_773_316_800_000  # of 12 March 2026, so that no midnight comes between
 
 
 class Dated(Wire):
-    """Of a history the first two messages were sent two days before, the third on the day before; others at noon."""
+    """The first two messages of a history were sent two days before, the third the day before, all others at noon."""
 
     def __init__(self) -> None:
         super().__init__()

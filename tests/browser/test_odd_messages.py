@@ -28,7 +28,7 @@ ODD: dict[str, Any] = {
 
 
 class Distorting(Wire):
-    """Takes from each message of the history whose text names an odd one what that one lacks."""
+    """Distorts each message whose text names an odd one, as that one is."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -70,14 +70,14 @@ def test_who_is_typing_is_told_until_it_is_said_or_forgotten(
     expect(other.locator("#typing")).to_be_hidden()  # nobody is told of oneself
     with speaker(stack, room, "Cid") as cid:
 
-        def both_are_told() -> bool:
+        def both_are_shown() -> bool:
             """Each word of it is forgotten after 4 s, so both say it until both are there."""
             other.keyboard.type("o")
             cid.types()
             told = line.inner_text()
             return "Bob" in told and "Cid" in told
 
-        until(page, both_are_told, "two who type", every=500)
+        until(page, both_are_shown, "both names", every=500)
         expect(line).not_to_contain_text("Bob")  # 4 s after the last word
         say(other, "hello")
     expect(line).to_be_hidden()

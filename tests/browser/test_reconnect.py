@@ -57,7 +57,7 @@ def test_a_socket_that_the_server_ends_normally_is_a_lost_connection(visitor: Ca
     expect(said(page, "written meanwhile")).to_have_count(1)
 
 
-def test_a_reader_whose_login_has_ended_is_told_and_goes_on_by_a_click(visitor: Callable[..., Page]) -> None:
+def test_a_reader_whose_login_has_ended_sees_so_and_goes_on_by_a_click(visitor: Callable[..., Page]) -> None:
     wire = Wire()
     page = connected(visitor(new_room(), wire=wire))
     wire.cut(code=4401)
@@ -69,7 +69,7 @@ def test_a_reader_whose_login_has_ended_is_told_and_goes_on_by_a_click(visitor: 
     hears(page, "as a guest")
 
 
-def test_a_device_that_is_offline_by_its_own_word_delays_the_page_and_stops_it_not(
+def test_a_device_that_says_it_is_offline_delays_the_page_and_does_not_stop_it(
     visitor: Callable[..., Page],
 ) -> None:
     room, wire = new_room(), Wire()

@@ -38,7 +38,7 @@ async def test_a_member_added_while_another_waits_hears_as_well(layer: Any) -> N
 
 @pytest.mark.parametrize("kind", ["chat", "sync", "async"])
 @pytest.mark.parametrize("way", ["rooms.send", "group_send", "another client"])
-async def test_what_is_said_right_after_the_handshake_reaches_who_has_made_it(
+async def test_what_is_said_right_after_the_handshake_reaches_its_client(
     layer: Any, connect: Join, join: Join, room: str, kind: str, way: str
 ) -> None:
     """In a room that the process does not serve yet, and in one that it does."""
@@ -57,7 +57,7 @@ async def test_what_is_said_right_after_the_handshake_reaches_who_has_made_it(
             sentence = (await socket.receive_json_from(timeout=5))["message"]
 
 
-async def test_one_who_hears_while_its_handshake_is_answered_hears_once(layer: Any, room: str) -> None:
+async def test_a_client_that_hears_while_its_handshake_is_answered_hears_once(layer: Any, room: str) -> None:
     """A server may take its time for the answer; nothing is sent before it."""
     sent: asyncio.Queue[Any] = asyncio.Queue()
     received: asyncio.Queue[Any] = asyncio.Queue()

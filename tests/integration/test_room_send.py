@@ -58,7 +58,7 @@ async def test_chat_v1_hears_the_same_event_as_a_notice(enter: Enter, room: str,
 UNKNOWN = [
     {"message": "no type"},
     {"type": "chat.message", "text": "no message"},
-    {"type": "chat.edited", "message": "a type of nobody's"},
+    {"type": "chat.edited", "message": "a type that no member knows"},
     {"type": "chatmessage", "message": "hi"},
     {"type": "_hear", "message": "a leading underscore"},
     {"type": ".chat_message", "message": "a leading underscore, by the rule"},

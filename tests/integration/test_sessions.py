@@ -139,7 +139,7 @@ async def test_a_login_that_lasts_keeps_its_socket(room: str, monkeypatch: pytes
     _, cookie = await logged_in()
     socket, _ = await welcomed(room, cookie)
     async with asyncio.timeout(SECONDS):
-        while len(looked) < 3:  # noqa: ASYNC110  # rounds tell nobody
+        while len(looked) < 3:  # noqa: ASYNC110  # a round gives no signal
             await asyncio.sleep(0.01)
     assert looked[:3] == [set(), set(), set()]
     await socket.send_json_to({"type": "ping"})

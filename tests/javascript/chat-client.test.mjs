@@ -116,7 +116,7 @@ const waiting = () => {
   return delay;
 };
 
-/** Somebody, or the time service, sets the device's clock; what is under way goes on. */
+/** The user, or the time service, sets the device's clock; what is under way goes on. */
 function setClock(by) {
   const now = Date.now;
   mock.method(Date, "now", () => now() + by);
@@ -749,7 +749,7 @@ for (const [name, by] of [
     assert.equal(kinds().at(-1), "waiting");
   });
 
-  test(`typing is told as often as ever with the clock ${name}`, () => {
+  test(`typing is sent as often as ever with the clock ${name}`, () => {
     const client = connected();
     client.typing();
     setClock(by);

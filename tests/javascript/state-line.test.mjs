@@ -48,7 +48,7 @@ for (const by of [-3_600_000, 3_600_000]) {
   });
 }
 
-test("a further attempt is not told as if it were the first", () => {
+test("a further attempt is not shown as if it were the first", () => {
   const shown = [{ kind: "connecting" }, waiting(500), { kind: "connecting" }].map((state) => {
     line.show(state);
     return elements.line.textContent;

@@ -1,4 +1,4 @@
-"""No client decides over memory that all share: who holds thousands of requests harms no other."""
+"""No client decides over memory that all share: a client that holds thousands of requests harms no other."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ async def test_half_uploads_slow_headers_and_slow_downloads_leave_sockets_and_pa
     states = {container["Id"]: container["State"]["StartedAt"] for container in before}
     assert {container["Id"]: container["State"]["StartedAt"] for container in stack.containers()} == states
     for service in ("nginx", "web"):
-        # Of a process that the kernel kills, neither OOMKilled nor RestartCount need tell.
+        # Neither OOMKilled nor RestartCount has to show that the kernel killed a process.
         log = stack.compose("logs", "--no-log-prefix", service).stdout
         assert "exited on signal" not in log
         assert "SIGKILL" not in log

@@ -71,7 +71,7 @@ def add_own(clone: Clone) -> None:
 def neighbour(fresh_clone: Callable[[], Clone], stack: Clone) -> Clone:
     """A second clone, started while the first runs, with a configuration of its own, and IPv6 beside IPv4.
 
-    Whoever made it has other modes and line ends.
+    Its files have other modes and line ends, as another user's clone may have.
     """
     clone = fresh_clone()
     add_own(clone)

@@ -61,11 +61,11 @@ LOCAL, PUBLIC = "http://localhost:8080", "https://chat.example"
         ("127.0.0.1", LOCAL, "203.0.113.0/24", False),
     ],
 )
-def test_who_comes_as_the_gateway_is_private_only_where_none_but_this_machine_can(
+def test_a_client_that_comes_as_the_gateway_is_private_only_where_no_other_machine_can_come(
     stack: Clone, bind_address: str, public_url: str, networks: str, sees: bool
 ):
-    """The engine forwards such clients itself: by IPv6 the whole world, where the network has none. A proxy on this
-    machine brings the whole world too."""
+    """The engine forwards such clients itself: by IPv6 the whole world, where the network has none. So does a proxy on
+    this machine."""
     (container,) = stack.containers("nginx")
     (network,) = container["NetworkSettings"]["Networks"].values()
     given = {

@@ -4,8 +4,8 @@ import pytest
 
 from tests.stack.clone import SERVICES, Clone
 
-NOBODY = "http://192.0.2.1:3128"
-PROXIES = [f"{name}={NOBODY}" for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "ALL_PROXY")]
+NOWHERE = "http://192.0.2.1:3128"
+PROXIES = [f"{name}={NOWHERE}" for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "ALL_PROXY")]
 OPTIONS = [option for proxy in PROXIES for option in ("--env", proxy)]
 
 

@@ -109,7 +109,7 @@ def test_a_login_ends_with_the_age_of_its_session() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("engine")
-def test_a_session_that_is_somebody_elses_now_is_no_login() -> None:
+def test_a_session_that_is_another_users_now_is_no_login() -> None:
     hers = login()
     assert ended([hers._replace(user_id=hers.user_id + 1)])
     assert ended([hers._replace(session_key="another")])
@@ -117,7 +117,7 @@ def test_a_session_that_is_somebody_elses_now_is_no_login() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("engine")
-def test_a_backend_that_is_no_longer_used_lets_nobody_in(settings: Settings) -> None:
+def test_a_backend_that_is_no_longer_used_lets_no_one_in(settings: Settings) -> None:
     hers = login()
     settings.AUTHENTICATION_BACKENDS = [f"{__name__}.OwnBackend"]
     assert ended([hers]) == {hers}
@@ -307,7 +307,7 @@ async def test_slow_answers_make_a_round_no_longer(monkeypatch: pytest.MonkeyPat
 
 
 @in_virtual_time
-async def test_each_login_is_looked_up_once_in_a_round_and_none_when_nobody_is_there(
+async def test_each_login_is_looked_up_once_in_a_round_and_none_when_no_socket_is_open(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     lookups, accounts = Lookups(monkeypatch), Accounts()

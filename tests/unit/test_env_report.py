@@ -17,7 +17,7 @@ Report = Callable[..., list[str]]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """What of a clone decides over its configuration; the folder's name is as odd as they come."""
+    """The part of a clone that decides its configuration, in a folder with an odd name."""
     folder = tmp_path / "it's a $clone"
     shutil.copytree(ROOT / "deploy", folder / "deploy", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("compose.yaml", ".env.example"):

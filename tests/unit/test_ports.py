@@ -17,7 +17,7 @@ def test_every_port_is_given_once_and_none_that_the_kernel_gives() -> None:
 
 
 def test_another_process_does_not_get_it() -> None:
-    """Though nobody listens there yet."""
+    """Even while nothing listens there yet."""
     port = reserved_port()
     program = f"import random; random.shuffle = lambda ports: ports.insert(0, {port})\n"
     program += "from tests.ports import reserved_port; print(reserved_port())"

@@ -18,7 +18,7 @@ services:
     environment:
       replicas: "0"
 """
-# What is asked of `docker` here: the names of services, the whole configuration, and which containers are as asked.
+# What the script asks `docker`: the names of services, the whole configuration, and which containers match.
 DOCKER = r"""
 docker() {
     case "$*" in

@@ -71,7 +71,7 @@ DAPHNE_SECONDS = 5.0  # Daphne's default for a handshake
 
 
 @in_virtual_time
-async def test_without_chat_v1_an_unreadable_room_is_told_by_a_close_before_the_server_gives_up() -> None:
+async def test_without_chat_v1_an_unreadable_room_closes_the_socket_before_the_server_gives_up() -> None:
     async def enter(name: str) -> Lobby:
         await passes(1.2)
         raise Unavailable("the log is away")

@@ -88,7 +88,7 @@ export class ChatClient extends EventTarget {
   #again; // timer: the first is sent again
   #unavailable = 0;
   #asked = [];
-  #typed; // timer: until it may be told again
+  #typed; // timer: until it may be sent again
 
   /**
    * @param {string | URL} address of the room's socket; ws, wss, http, https or relative to the page

@@ -167,7 +167,7 @@ export class Conversation {
     this.#flush();
     if (!this.#presence.node || this.#presence.node !== this.#entries.lastElementChild) {
       const node = element("li", "presence");
-      node.setAttribute("aria-live", "off"); // who listens is not told of everybody at the door
+      node.setAttribute("aria-live", "off"); // a screen reader does not announce everyone at the door
       this.#presence = { node, joined: [], left: [], more: { joined: 0, left: 0 } };
       this.#line(node);
     }

@@ -24,7 +24,7 @@ export function localeOf(languages, lang) {
 
 /**
  * @param {string} locale
- * @returns {(at: number) => string} the time of day; "" of what is no time
+ * @returns {(at: number) => string} the time of day; "" for what is no time
  */
 export function clock(locale) {
   let format;
@@ -57,7 +57,7 @@ export function sameDay(one, other) {
  * @param {number} at
  * @param {number} now
  * @param {string} locale
- * @returns {string} "Today", "Yesterday" or the date; "" of what is no time
+ * @returns {string} "Today", "Yesterday" or the date; "" for what is no time
  */
 export function dayName(at, now, locale) {
   if (!isTime(at)) return "";

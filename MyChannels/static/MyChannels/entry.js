@@ -38,7 +38,7 @@ function words(text) {
 }
 
 /**
- * What cannot be shown as it should be is shown as plain as it gets: it must not hide the others.
+ * A message that cannot be shown as it should be is shown as plain text, so that it hides no other.
  * @param {import("./chat-client.js").Message} message
  * @param {Record<string, string>} texts
  * @param {(at: number) => string} clock

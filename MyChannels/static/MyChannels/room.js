@@ -110,7 +110,7 @@ const on = (type, handle) => client.addEventListener(type, ({ detail }) => handl
 on("state", (now) => {
   state.show(now);
   const retry = find("retry");
-  // After a login has ended the reader decides: to go on as a guest, or after a new login elsewhere.
+  // After a login has ended the reader decides whether to go on as a guest, or to log in again elsewhere first.
   const idle = now.kind === "waiting" || now.kind === "offline" || now.code === LOGGED_OUT;
   if (!idle && document.activeElement === retry) composer.focus(); // what is hidden loses the focus
   retry.hidden = !idle;
