@@ -13,6 +13,9 @@ umask 077 # everybody's passwords, as hashes, and everything that was said
 
 fail() { refuse backup "$@"; } # fail FOUND EXPECTED MEND
 
+# A restore, a purge or a deployment meanwhile would change what is copied. And if Redis is started for the copy, it is
+# stopped at the end, whatever else needs it by then.
+lock_unless_caller_has backup
 own backup
 project=$(bash deploy/dotenv.sh get COMPOSE_PROJECT_NAME channels)
 file=${1:-backups/$project-$(date -u +%Y%m%dT%H%M%SZ).tar.gz}
@@ -27,6 +30,7 @@ started=
 finish() {
     rm -f "$scratch"
     [ -z "$started" ] || docker compose --progress quiet stop redis
+    unlock
 }
 trap finish EXIT
 if [ -z "$(docker compose ps --quiet --status running redis)" ]; then

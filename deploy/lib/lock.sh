@@ -31,7 +31,18 @@ lock() { # lock COMMAND; ends with the script that calls it
     trap unlock EXIT
 }
 
-unlock() { rm -f "$LOCK"; }
+# `make upgrade` and `make restore` write a backup while they hold the lock themselves.
+lock_unless_caller_has() { # lock_unless_caller_has COMMAND
+    local holder
+    read -r holder _ 2> /dev/null < "$LOCK" || holder=
+    [ "$holder" = "$PPID" ] || lock "$1"
+}
+
+unlock() { # unless it is another's
+    local holder
+    read -r holder _ 2> /dev/null < "$LOCK" || holder=
+    [ "$holder" != $$ ] || rm -f "$LOCK"
+}
 
 # `kill -0` says no of another user's process too; neither /proc nor ps is everywhere.
 living() { [ -n "$1" ] && { kill -0 "$1" 2> /dev/null || [ -d "/proc/$1" ] || ps -p "$1" > /dev/null 2>&1; }; }

@@ -82,6 +82,30 @@ def test_where_no_links_can_be_made_it_ends(tmp_path: Path) -> None:
     assert "hard links" in refusal(tmp_path, "ln() { return 1; };")
 
 
+@pytest.mark.parametrize("command", ["up", "down", "deploy", "rollback", "purge", "backup"])
+def test_every_command_that_changes_the_stack_waits_for_its_turn(tmp_path: Path, command: str) -> None:
+    """A backup starts Redis where it is stopped, and would stop it at its end beneath whatever has begun meanwhile."""
+    (tmp_path / "deploy").symlink_to(LOCK.parents[1])
+    with held(tmp_path) as process:
+        script = f"deploy/{command}.sh"
+        done = subprocess.run(("bash", script), cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS)
+        process.communicate("\n", timeout=SECONDS)
+    assert done.returncode == 1
+    assert f"{command}: found:    make up at work on this stack" in done.stderr
+
+
+def test_a_command_that_has_it_may_call_another(tmp_path: Path) -> None:
+    """As `make restore` does with a backup, which does not give it back."""
+    child = tmp_path / "child.sh"
+    child.write_text(f"set -euo pipefail; . {LOCK}; lock_unless_caller_has backup; unlock; echo called")
+    process = started(tmp_path, f"bash {child}; read -r _")
+    assert process.stdout
+    assert process.stdout.readline() == "called\n"
+    assert "make up at work" in refusal(tmp_path)
+    process.communicate("\n", timeout=SECONDS)
+    assert not (tmp_path / ".state/changing").exists()
+
+
 def test_a_lost_terminal_gives_it_back(tmp_path: Path) -> None:
     with held(tmp_path) as process:
         process.send_signal(signal.SIGHUP)
