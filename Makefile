@@ -53,11 +53,11 @@ upgrade: ## From an older version's running stack to this tree's: a backup, then
 
 .PHONY: ps
 ps: ## The containers and their health
-	@$(COMPOSE) ps --all
+	@$(OWN) ps look && $(COMPOSE) ps --all
 
 .PHONY: logs
 logs: ## Follow the logs, of one service: make logs S=daphne
-	@$(COMPOSE) logs --follow --tail 100 $(S)
+	@$(OWN) logs look && $(COMPOSE) logs --follow --tail 100 $(S)
 
 .PHONY: shell
 shell: ## A shell in a container of a service: make shell S=daphne

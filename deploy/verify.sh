@@ -4,10 +4,14 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+# shellcheck source=deploy/lib/folder.sh
+. deploy/lib/folder.sh
+
 DEADLINE=10 # seconds for nginx's log to name every socket
 
 fail() { printf 'verify: found:    %s\nverify: expected: %s\nverify: mend:     %s\n' "$@" >&2; exit 1; }
 
+name_owner verify
 containers=$(docker compose ps --quiet "$(bash deploy/websockets.sh)")
 [ -n "$containers" ] || fail "no running worker" "a running stack" "make up"
 # shellcheck disable=SC2086  # one argument each

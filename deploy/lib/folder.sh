@@ -34,6 +34,14 @@ own_again() { # own_again COMMAND, right before the impact: another folder may h
     moved=${moved:-$before}
 }
 
+# For commands that only look: Compose shows them another folder's stack.
+name_owner() { # name_owner COMMAND
+    local project
+    project=$(project_name .)
+    locate "$project"
+    [ -z "$elsewhere" ] || echo "$1: project '$project' belongs to $elsewhere: this is that folder's stack, not one of $PWD" >&2
+}
+
 ways_on() { # for a folder that is not the project's
     echo "another COMPOSE_PROJECT_NAME, HTTP_PORT and PUBLIC_URL in .env;" \
         "or make up TAKE=1, if the stack and its data are to belong to this folder"

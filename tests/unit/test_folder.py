@@ -90,6 +90,24 @@ def test_a_copy_of_the_folder_is_refused_and_both_are_named(
     assert "make up TAKE=1" in done.stderr
 
 
+@pytest.mark.parametrize("command", ["ps", "logs", "verify"])
+def test_a_command_that_only_looks_says_whose_stack_it_shows(
+    engine: Path, tmp_path: Path, here: Path, command: str
+) -> None:
+    (here / "Makefile").symlink_to(ROOT / "Makefile")
+    (here / "tests").mkdir()
+    original = clone(tmp_path / "original")
+    said = {}
+    for owner in (original, here):
+        (engine / "containers").write_text(f"{owner}\n")
+        environment = {"PATH": f"{engine}:{os.environ['PATH']}", "ENGINE": str(engine)}
+        said[owner] = subprocess.run(
+            ["make", command], cwd=here, env=environment, capture_output=True, text=True, check=False
+        ).stderr
+    assert f"{command}: project 'channels' belongs to {original}: this is that folder's stack" in said[original]
+    assert "belongs to" not in said[here]
+
+
 def test_data_that_are_left_belong_to_their_folder_too(engine: Path, tmp_path: Path, here: Path, own: Own) -> None:
     original = clone(tmp_path / "original")
     (engine / "volumes").write_text("channels_data\n")
