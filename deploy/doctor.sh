@@ -198,12 +198,12 @@ check_published() {
     fi
 }
 
-# A client that the engine itself forwards arrives with its gateway's address.
+# Where the engine passes connections on itself, nginx sees the address of the engine's gateway, not the client's.
 check_addresses() {
-    local address hidden='' nginx
+    local address hidden='' nginx cure=''
     address=$(bash deploy/dotenv.sh get BIND_ADDRESS 127.0.0.1)
     case $address in 127.* | ::1 | '[::1]')
-        finding addresses ok "BIND_ADDRESS $address: nginx sees every client as the engine's gateway; all of them are on this machine"
+        finding addresses ok "only this machine can connect (BIND_ADDRESS is $address); nginx sees the address of the engine's gateway on every connection"
         return
         ;;
     esac
@@ -214,18 +214,19 @@ check_addresses() {
     *'Docker Desktop'* | *name=rootless*) hidden="every client" ;;
     *)
         if [[ $address == *:* ]] && [ -z "$(docker inspect --format '{{range .NetworkSettings.Networks}}{{.GlobalIPv6Address}}{{end}}' "$nginx")" ]; then
-            hidden="every client that comes by IPv6"
+            hidden="every client that uses IPv6"
+            cure="give the network edge IPv6 in an overlay (networks: {edge: {enable_ipv6: true, …}}); or, "
         fi
         ;;
     esac
     if [ -z "$hidden" ]; then
-        finding addresses ok "nginx sees the addresses of clients, except this machine's own"
+        finding addresses ok "nginx sees each client's own address, except on connections from this machine"
     elif [[ ,$(bash deploy/dotenv.sh get ADMIN_NETWORKS "" | tr -d ' '), == *,gateway,* ]]; then
-        finding addresses warning "nginx sees $hidden as the engine's gateway, and ADMIN_NETWORKS lets it see /admin/" \
-            "an address of their own" "take gateway out of ADMIN_NETWORKS in .env; then make up"
+        finding addresses warning "nginx sees the address of the engine's gateway instead of the address of $hidden, and ADMIN_NETWORKS lets that address open /admin/" \
+            "each client's own address" "remove gateway from ADMIN_NETWORKS in .env; then make up"
     else
-        finding addresses warning "nginx sees $hidden as the engine's gateway, which may not see /admin/" \
-            "an address of their own" "an overlay with networks: {edge: {enable_ipv6: true, …}}; or gateway in ADMIN_NETWORKS, if all of them may"
+        finding addresses warning "nginx sees the address of the engine's gateway instead of the address of $hidden, so /admin/ is closed to them" \
+            "each client's own address" "${cure}to open /admin/ to all of them, add gateway to ADMIN_NETWORKS in .env; then make up"
     fi
 }
 

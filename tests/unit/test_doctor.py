@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+import subprocess
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from deploy.doctor.facts import Container, Facts
 from deploy.doctor.finding import Finding
 from deploy.doctor.redis import Report
 
+ROOT = Path(__file__).parents[2]
 WORKER = Container(
     id="a" * 64,
     name="channels-daphne-1",
@@ -518,3 +520,42 @@ def test_hosts_of_proxies_are_distinct(settings: Settings) -> None:
     assert live.hosts() == ["[::1]:8080", "[::1]", "localhost"]
     settings.PUBLIC_URL = "https://chat.example"
     assert live.hosts() == ["chat.example", "localhost"]
+
+
+ADDRESSES = r"""
+finding() { printf '%s|' "$@"; }
+bash() { case $3 in BIND_ADDRESS) echo "$BIND_ADDRESS" ;; ADMIN_NETWORKS) echo "$ADMIN_NETWORKS" ;; esac; }
+docker() { case $1 in ps) echo nginx ;; info) echo "$ENGINE" ;; inspect) echo "$IPV6" ;; esac; }
+eval "$(sed -n '/^check_addresses() {/,/^}/p' deploy/doctor.sh)"
+project=channels
+check_addresses
+"""
+
+
+@pytest.mark.parametrize(
+    ("address", "engine", "networks", "level", "mend"),
+    [
+        ("127.0.0.1", "Docker Desktop", "", "ok", ""),
+        ("192.0.2.1", "Debian", "", "ok", ""),
+        ("192.0.2.1", "Docker Desktop", "", "warning", "to open /admin/ to all of them, add gateway"),
+        ("[::]", "Debian", "", "warning", "give the network edge IPv6"),
+        ("[::]", "Debian", "10.0.0.0/8, gateway", "warning", "remove gateway"),
+    ],
+)
+def test_the_line_fits_what_hides_the_addresses_of_clients(
+    address: str, engine: str, networks: str, level: str, mend: str
+) -> None:
+    """IPv6 on the network helps only where its lack hides them."""
+    given = {
+        "BIND_ADDRESS": address,
+        "ENGINE": engine,
+        "ADMIN_NETWORKS": networks,
+        "IPV6": "",
+        "PATH": os.environ["PATH"],
+    }
+    said = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", ADDRESSES], cwd=ROOT, env=given, capture_output=True, text=True
+    )
+    words = said.stdout.split("|")
+    assert words[:2] == ["addresses", level], said.stderr
+    assert words[4].startswith(mend) if mend else words[3:] == [""]
