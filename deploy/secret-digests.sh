@@ -1,15 +1,24 @@
 #!/usr/bin/env bash
 # Writes digests of the secrets into .state/, from where compose.yaml has them in the environment of each container that
 # reads the secret. What is mounted is in no hash of Compose's: another digest is, and the container is replaced.
+#
+# Digests are no secret: every user of the machine may read them. So that nobody can guess a short password by its
+# digest, a random key goes into each, which lies beside the secrets.
 set -euo pipefail
-umask 022 # what root writes under sudo, the user still reads; a digest of a random secret gives nothing away
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+KEY=secrets/digest_key
 
 digest() { { sha256sum 2> /dev/null || shasum -a 256; } | cut -c 1-16; }
 
+if [ ! -s "$KEY" ]; then # renamed at the end: a Ctrl-C leaves none, or a whole one
+    (umask 077 && head -c 48 /dev/urandom | base64 | tr -d '\n=+/' > "$KEY.$$" && chmod 0444 "$KEY.$$")
+    mv "$KEY.$$" "$KEY"
+fi
+umask 022 # what root writes under sudo, the user still reads
 mkdir -p .state
 for name in secret_key redis_password; do
     file=.state/$name.env
-    line="$(tr '[:lower:]' '[:upper:]' <<< "$name")_DIGEST=$(digest < "secrets/$name")"
+    line="$(tr '[:lower:]' '[:upper:]' <<< "$name")_DIGEST=$(cat "$KEY" "secrets/$name" | digest)"
     if [ "$line" != "$(cat "$file" 2> /dev/null)" ]; then echo "$line" > "$file.$$" && mv "$file.$$" "$file"; fi
 done

@@ -1,5 +1,6 @@
 """The secrets that compose.yaml mounts are those that the first `make up` generates."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -65,6 +66,33 @@ def test_settings_made_have_no_secret_in_them(clone: Path) -> None:
 def test_documentation_names_every_secret() -> None:
     table = re.findall(r"^\| `(secrets/\w+)` \|", (ROOT / "docs/configuration.md").read_text(), re.MULTILINE)
     assert set(table) == set(SECRETS.values())
+
+
+def digests(clone: Path) -> dict[str, str]:
+    subprocess.run(["bash", "deploy/secret-digests.sh"], cwd=clone, check=True)
+    return {path.name: path.read_text().strip() for path in (clone / ".state").glob("*.env")}
+
+
+def test_another_secret_has_another_digest(clone: Path) -> None:
+    before = digests(clone)
+    assert digests(clone) == before
+    path = clone / "secrets/redis_password"
+    path.chmod(0o600)
+    path.write_text("hunter2")
+    assert {name for name, digest in digests(clone).items() if digest != before[name]} == {"redis_password.env"}
+
+
+def test_a_short_password_cannot_be_guessed_by_its_digest(clone: Path) -> None:
+    """Which every user of the machine may read: with the same password, another clone has another digest."""
+    path = clone / "secrets/redis_password"
+    path.chmod(0o600)
+    path.write_text("hunter2")
+    found = digests(clone)["redis_password.env"]
+    assert hashlib.sha256(b"hunter2").hexdigest()[:16] not in found
+    key = clone / "secrets/digest_key"
+    assert re.fullmatch("[A-Za-z0-9]{50,}", key.read_text())
+    key.unlink()
+    assert digests(clone)["redis_password.env"] != found
 
 
 def test_the_user_reads_the_digests_that_root_has_written(clone: Path) -> None:
