@@ -25,6 +25,10 @@ number=${1:-}
 lock scale
 own scale
 project=$(project_name .)
+bash deploy/secret-digests.sh
+stale=$(with_other_secrets "$project" | sort | tr '\n' ' ')
+[ -z "$stale" ] || refuse scale "other files under secrets/ than ${stale}have read: a new worker would not fit them" \
+    "the secrets that the running stack has" "make up   (replaces what has read the old ones), then make scale N=$number"
 service=$(bash deploy/websockets.sh)
 name=$(tr '[:lower:]' '[:upper:]' <<< "$service")_REPLICAS
 before=$(docker compose ps --quiet "$service" | grep -c . || true)

@@ -12,4 +12,5 @@ if [ -n "$closed" ]; then
         "sources that the containers' users may read, since they are mounted" "chmod -R go+rX app MyChannels nginx"
 fi
 own watch
+[ ! -d secrets ] || bash deploy/secret-digests.sh # else what has read other secrets would stay
 exec docker compose --file compose.yaml --file deploy/watch.yaml up --watch

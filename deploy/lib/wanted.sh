@@ -28,6 +28,14 @@ settled() { # settled PROJECT SERVICE: it has containers, which run and are heal
     return "$found"
 }
 
+with_other_secrets() { # with_other_secrets PROJECT: names of running containers that have read other secrets than there are now
+    local id name read_by_it
+    while read -r id name; do
+        read_by_it=$(docker inspect --format '{{range .Config.Env}}{{println .}}{{end}}' "$id" | grep -E '^(SECRET_KEY|REDIS_PASSWORD)_DIGEST=') || continue
+        if grep -qvxFf <(cat .state/secret_key.env .state/redis_password.env) <<< "$read_by_it"; then echo "$name"; fi
+    done < <(docker ps --filter "label=com.docker.compose.project=$1" --filter label=com.docker.compose.oneoff=False --format '{{.ID}} {{.Names}}')
+}
+
 # What Compose had made of its files and of .env when the stack was last as it should be: with it a container of before
 # can be had back, whatever .env says by now.
 SETTLED=.state/settled.yaml

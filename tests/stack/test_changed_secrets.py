@@ -22,6 +22,12 @@ def test_what_has_read_the_old_secrets_is_replaced(neighbour: Clone):
     before = ids(neighbour)
     for name in ("secret_key", "redis_password"):
         rotate(neighbour, name)
+    settings = (neighbour.path / ".env").read_text()
+    refused = neighbour.make("scale", "N=2", check=False)
+    assert refused.returncode
+    assert f"{neighbour.project}-redis-1" in refused.stderr, "a new worker could not log in there"
+    assert "mend:     make up" in refused.stderr
+    assert (ids(neighbour), (neighbour.path / ".env").read_text()) == (before, settings)
     neighbour.make("up")
     after = ids(neighbour)
     assert request(neighbour, "/health/ready").status == 200
