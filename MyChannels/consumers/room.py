@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import secrets
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from channels.exceptions import StopConsumer
@@ -20,7 +21,7 @@ from MyChannels.messages import SUBPROTOCOL, Connect, Fault, Malformed, Message,
 from MyChannels.writer import FANOUT, FrameWriter, SendWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from MyChannels.log import Appended
     from MyChannels.room import Room
@@ -280,16 +281,18 @@ class RoomConsumer(AsyncWebsocketConsumer):
             except Fault as fault:
                 await self.refuse(fault)
 
-    def objects(self, frame: str | bytes) -> list[str]:
+    def objects(self, frame: str | bytes) -> Iterator[str]:
         """A frame that holds none costs as much as one."""
         try:
             found = messages.lines(frame)
         except Fault:
             self.pay()
             raise
-        if not found:
+        first = next(found, None)
+        if first is None:
             self.pay()
-        return found
+            return iter(())
+        return chain([first], found)
 
     def permitted(self, line: str) -> messages.ClientObject:
         try:

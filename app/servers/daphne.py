@@ -47,10 +47,13 @@ from app.servers.websocket import (
     CLOSE_FRAME,
     CLOSING_SECONDS,
     GOING_AWAY,
+    OUTGOING,
     OUTGOING_BYTES,
     PEERS_SECONDS,
     RETURNING_SECONDS,
     STALLED_SECONDS,
+    TOO_FAST,
+    TOO_FAST_REASON,
     TOO_SLOW,
     Denial,
     ReceiveQueue,
@@ -228,6 +231,7 @@ class WebSocketProtocol(StockProtocol):
 
     def pauseProducing(self) -> None:  # noqa: N802 - Twisted's name
         self.paused = True
+        self.count_unsent()
 
     def resumeProducing(self) -> None:  # noqa: N802 - Twisted's name
         """Twisted calls this when the kernel has taken all that the transport held."""
@@ -236,6 +240,7 @@ class WebSocketProtocol(StockProtocol):
             frame = self.send_queue.popleft()
             self.waiting_bytes -= len(frame)
             self.transport.write(frame)
+        self.count_unsent()
         self.wake()
 
     def stopProducing(self) -> None:  # noqa: N802 - Twisted's name
@@ -289,6 +294,7 @@ class WebSocketProtocol(StockProtocol):
             self.send_queue = self.send_queue or deque()
             self.send_queue.append(frame)
             self.waiting_bytes += len(frame)
+            self.count_unsent()
         else:
             self.transmit(frame)
 
@@ -308,6 +314,20 @@ class WebSocketProtocol(StockProtocol):
         self.forget_waiting()
         self.sendCloseFrame(code=TOO_SLOW, reasonUtf8=b"too slow")
         self.wake()
+
+    def count_unsent(self) -> None:
+        """Of a peer that keeps up, nothing waits that would be worth counting."""
+        if self.paused:
+            OUTGOING.hold(self, self.unsent(), self.let_go_of_unsent)
+        else:
+            OUTGOING.release(self)
+
+    def let_go_of_unsent(self) -> None:
+        """This peer has more waiting than any other, and all of them together too much."""
+        if self.state == OPEN:
+            self.close_too_slow()
+        else:  # has been told already
+            self.transport.abortConnection()
 
     def unsent(self) -> int:
         """The extension's: bytes accepted that the kernel has not taken."""
@@ -339,10 +359,17 @@ class WebSocketProtocol(StockProtocol):
 
     def hold_back_if_full(self) -> None:
         queue = self.application_queue
+        queue.count(self.let_go_of_unread)
         if self.state == OPEN and queue.holds(1):
             self.held_back = True
             self.transport.pauseProducing()
             queue.read_on = self.read_on
+
+    def let_go_of_unread(self) -> None:
+        """This peer's application has more to handle than any other, and all of them together too much."""
+        self.application_queue.drop()
+        if self.state == OPEN:
+            self.sendCloseFrame(code=TOO_FAST, reasonUtf8=TOO_FAST_REASON.encode())
 
     def read_together(self) -> None:
         """The extension's: from now on what the peer says may wait for what others say (app/servers/readers.py).
@@ -542,8 +569,9 @@ class WebSocketProtocol(StockProtocol):
         if self.cut and self.cut.active():
             self.cut.cancel()
         self.forget_waiting()
+        OUTGOING.release(self)
         self.wake()
-        if self.failedByMe or self.localCloseCode in (TOO_SLOW, GOING_AWAY):
+        if self.failedByMe or self.localCloseCode in (TOO_SLOW, TOO_FAST, GOING_AWAY):
             code = self.localCloseCode
         if hasattr(self, "server"):
             super().onClose(wasClean, 1005 if code is None else code, reason)
@@ -598,7 +626,8 @@ class Server(StockServer):
         scope["extensions"] = extensions(protocol)
         queue = ReceiveQueue()
         running = self.application(scope=scope, receive=queue.get, send=partial(self.handle_reply, protocol))
-        self.connections[protocol]["application_instance"] = asyncio.ensure_future(running)
+        task = self.connections[protocol]["application_instance"] = asyncio.ensure_future(running)
+        task.add_done_callback(queue.end)
         return queue
 
     def listen_success(self, port: Any) -> None:

@@ -9,7 +9,7 @@ import struct
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from app.servers.websocket import CLOSE_FRAME, OUTGOING_BYTES, unacknowledged
+from app.servers.websocket import CLOSE_FRAME, OUTGOING, OUTGOING_BYTES, unacknowledged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,6 +75,7 @@ class Outgoing:
             self.frames = self.frames or deque()
             self.frames.append(frame)
             self.waiting_bytes += len(frame)
+            self.count()
 
     def overflows(self, frame: bytes) -> bool:
         full = self.frames and self.waiting_bytes + len(frame) > OUTGOING_BYTES
@@ -85,12 +86,24 @@ class Outgoing:
             # A loop refuses to watch a transport's own descriptor.
             self.watched = os.dup(self.descriptor)
             asyncio.get_running_loop().add_writer(self.watched, self.flush)
+            self.count()
 
     def unwatch(self) -> None:
         if self.watched is not None:
             asyncio.get_running_loop().remove_writer(self.watched)
             os.close(self.watched)
             self.watched = None
+        OUTGOING.release(self)
+
+    def count(self) -> None:
+        OUTGOING.hold(self, self.unsent(), self.let_go)
+
+    def let_go(self) -> None:
+        """This peer has more waiting than any other, and all of them together too much."""
+        before = self.unsent()
+        self.overflowed()
+        if self.unsent() == before:  # has been told already
+            self.abort()
 
     def flush(self) -> None:
         """As much as the kernel takes."""
@@ -102,6 +115,7 @@ class Outgoing:
             rest, self.rest = self.rest, Outgoing.rest
             self.send(rest)
             if self.rest:
+                self.count()
                 return
         self.frames = None
         self.unwatch()

@@ -22,6 +22,8 @@ from app.servers.websocket import (
     CLOSING_SECONDS,
     GOING_AWAY,
     STALLED_SECONDS,
+    TOO_FAST,
+    TOO_FAST_REASON,
     TOO_SLOW,
     Denial,
     ReceiveQueue,
@@ -180,10 +182,16 @@ class WebSocketProtocol(StockProtocol):
             return  # nor is the peer held back now: its close frame has to be seen
         content = {"text": data.decode()} if self.curr_msg_data_type == "text" else {"bytes": data}
         self.queue.put_nowait({"type": "websocket.receive", **content})
+        self.queue.count(self.let_go_of_unread)
         if not self.close_sent and self.queue.holds(1):
             self.held_back = True
             self.transport.pause_reading()
             self.queue.read_on = self.read_on
+
+    def let_go_of_unread(self) -> None:
+        """This peer's application has more to handle than any other, and all of them together too much."""
+        self.queue.drop()
+        self.close_with(TOO_FAST, TOO_FAST_REASON)
 
     def read_on(self) -> None:
         if self.held_back and not self.disconnected:
@@ -216,6 +224,8 @@ class WebSocketProtocol(StockProtocol):
             self.give_up(1011)
         else:
             self.give_up(1000)
+        finally:
+            self.queue.end()
 
     def give_up(self, code: int) -> None:
         """No application is there any more."""

@@ -9,12 +9,18 @@ from http.client import responses
 from termios import TIOCOUTQ
 from typing import Any
 
+from MyChannels.limits import SHARE, Pool, memory_limit
+
 # What may wait for one peer beside the kernel's buffers: Centrifugo's default. A single frame may be larger, and then
 # waits alone.
 OUTGOING_BYTES = 1 << 20
 # What may wait for the application: as much again; of small messages fewer, for each costs more than its bytes.
 INCOMING_BYTES = 1 << 20
 INCOMING_MESSAGES = 256
+# What waits on all sockets of this process together, for its peers and for its application.
+OUTGOING = Pool(memory_limit() // SHARE)
+INCOMING = Pool(memory_limit() // SHARE)
+SMALL_BYTES = 4096  # of a socket's are not worth counting
 # A peer that we have closed is given time as long as it takes what lies before the close frame, but not for ever.
 STALLED_SECONDS = 5
 CLOSING_SECONDS = 30
@@ -25,6 +31,7 @@ PEERS_SECONDS = STALLED_SECONDS + 1
 # those of others that were stopped with it.
 RETURNING_SECONDS = 1.0
 TOO_SLOW = 4408
+TOO_FAST, TOO_FAST_REASON = 4429, "more than is handled"
 GOING_AWAY = 1012
 CLOSE_FRAME = b"\x88"  # the first byte of one: final, opcode 8
 # What the response's writer says itself; the application's word on it would break the framing.
@@ -102,19 +109,23 @@ def unacknowledged(descriptor: int) -> int:
 
 
 def size(message: dict[str, Any]) -> int:
-    return len(message.get("bytes") or message.get("text") or "")
+    """In memory, where one character outside of ASCII can make a text four times as large."""
+    content = message.get("bytes") or message.get("text")
+    return sys.getsizeof(content) if content else 0
 
 
 class ReceiveQueue:
-    """What a peer has sent and the application not received.
+    """What a peer has sent and the application not handled: it handles one until it asks for the next.
 
     asyncio.Queue would do, but has four deques: 3 KB of a connection on which nobody says anything.
     """
 
-    __slots__ = ("_arrivals", "_messages", "read_on", "waiting_bytes")
+    __slots__ = ("_arrivals", "_handled_bytes", "_messages", "dropped", "let_go", "read_on", "waiting_bytes")
 
     def __init__(self) -> None:
-        self.waiting_bytes = 0
+        self.waiting_bytes = self._handled_bytes = 0
+        self.dropped = False  # and no more is taken of a peer that is being closed
+        self.let_go: Callable[[], None] | None = None  # set while INCOMING counts it
         # Set while the peer is held back, and not for longer: it would be a reference cycle of every connection.
         self.read_on: Callable[[], None] | None = None
         self._messages: list[dict[str, Any]] = []
@@ -125,7 +136,8 @@ class ReceiveQueue:
 
     def holds(self, share: float) -> bool:
         """Whether this share of what may wait does."""
-        return self.qsize() >= share * INCOMING_MESSAGES or self.waiting_bytes >= share * INCOMING_BYTES
+        full = self.qsize() >= share * INCOMING_MESSAGES or self.waiting_bytes >= share * INCOMING_BYTES
+        return full or self.dropped
 
     def put_nowait(self, message: dict[str, Any]) -> None:
         self._messages.append(message)
@@ -134,7 +146,34 @@ class ReceiveQueue:
             if not arrival.done():
                 arrival.set_result(None)
 
+    def count(self, let_go: Callable[[], None]) -> None:
+        """Called with what is to be done when this holds most of what all hold."""
+        if (held := self.waiting_bytes + self._handled_bytes) > SMALL_BYTES:
+            self.let_go = let_go
+            INCOMING.hold(self, held, let_go)
+
+    def drop(self) -> None:
+        """Forgets what the peer has sent, and not that it has gone."""
+        self._messages = [message for message in self._messages if message["type"] != "websocket.receive"]
+        self.waiting_bytes = 0
+        self.dropped = True
+        self.let_go = None
+
+    def end(self, _application: object = None) -> None:
+        """No application is there any more, or it has little to handle."""
+        INCOMING.release(self)
+        self.let_go = None
+
+    def handled(self) -> None:
+        self._handled_bytes = 0
+        if self.let_go:
+            if self.waiting_bytes > SMALL_BYTES:
+                INCOMING.hold(self, self.waiting_bytes, self.let_go)
+            else:
+                self.end()
+
     async def get(self) -> dict[str, Any]:
+        self.handled()
         while not self._messages:
             arrival = asyncio.get_running_loop().create_future()
             self._arrivals.append(arrival)
@@ -143,7 +182,8 @@ class ReceiveQueue:
             finally:
                 self._arrivals.remove(arrival)
         message = self._messages.pop(0)
-        self.waiting_bytes -= size(message)
+        self._handled_bytes = size(message)
+        self.waiting_bytes -= self._handled_bytes
         if self.read_on and not self.holds(0.5):
             # Not at once: a fault in what is read next is none of the application's receive().
             asyncio.get_running_loop().call_soon(self.read_on)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from app.servers import websocket
 from tests.integration.socket_server import (  # noqa: F401 - fixtures among them
     CLOSE,
     DEADLINE,
@@ -22,6 +23,7 @@ from tests.integration.socket_server import (  # noqa: F401 - fixtures among the
     go_ahead,
     kind_of_server,
     next_frame,
+    own_server,
     poll,
     report,
     routed,
@@ -34,6 +36,7 @@ from tests.integration.socket_server import (  # noqa: F401 - fixtures among the
 MESSAGES = 256  # what may wait
 TOO_MUCH = 1 << 26  # more than kernels and server take
 TOGETHER = "/together"
+ROOM = 150_000
 
 # --- The application, in the server's process -------------------------------------------------------------------------
 
@@ -88,7 +91,16 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "websocket.send", "text": message["text"]})
 
 
-ROUTES = {"/command": take_on_command, "/count": count, "/close": close_unread, "/echo": echo}
+async def take_nothing(scope: Any, receive: Any, send: Any) -> None:
+    """Until the peer is gone. All sockets of this process have room for as much as one of them sends."""
+    websocket.INCOMING.size = ROOM
+    await accept(scope, receive, send)
+    queue = receive.__self__
+    await poll(lambda: queue.qsize() and queue._messages[-1]["type"] == "websocket.disconnect")
+    await take_all(receive)
+
+
+ROUTES = {"/nothing": take_nothing, "/command": take_on_command, "/count": count, "/close": close_unread, "/echo": echo}
 application = routed({way + path: does for way in ("", TOGETHER) for path, does in ROUTES.items()})
 
 
@@ -137,6 +149,17 @@ def test_no_more_messages_wait_than_may_however_small_they_are(server: Server, w
         peer.sendall(frame(TEXT, b"") * 20_000 + frame(CLOSE, b"\x03\xe8"))
         assert server.wait_for("waiting") == {"waiting": MESSAGES}
         assert server.wait_for("disconnected") == {"disconnected": 1000, "taken": 20_000}
+
+
+def test_when_applications_have_too_much_to_handle_the_peer_that_sent_most_is_closed_and_no_other(own: Server) -> None:
+    with own.open("/nothing") as modest, own.open("/nothing") as greedy:
+        for peer, count in (modest, 50), (greedy, 200):
+            peer.sendall(b"".join(frame(TEXT, str(number).zfill(LIMIT).encode()) for number in range(count)))
+        assert next_frame(greedy) == (CLOSE, (4429).to_bytes(2, "big") + b"more than is handled")
+        greedy.sendall(frame(CLOSE, b"\x11\x4d"))
+        assert own.wait_for("disconnected") == {"disconnected": 4429, "taken": 0}
+        modest.sendall(frame(CLOSE, b"\x03\xe8"))
+        assert own.wait_for("disconnected") == {"disconnected": 1000, "taken": 50}
 
 
 def test_an_application_that_takes_nothing_can_still_close_and_the_peer_answer(server: Server, way: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from app.servers import websocket
 from tests.integration.socket_server import (  # noqa: F401 - fixtures among them
     BINARY,
     CLOSE,
@@ -150,6 +151,14 @@ async def to_the_last_byte(sender: Sender, receive: Any) -> None:
     await sender.send({"type": "websocket.close"})
 
 
+async def little(sender: Sender, receive: Any) -> None:
+    websocket.OUTGOING.size = LIMIT  # for all sockets of this process
+    await sender.until_unsent(LIMIT // 4)
+    report(sent=sender.sent)
+    await receive()
+    await sender.send({"type": "websocket.close"})
+
+
 async def waits_for_one_too_slow(sender: Sender, receive: Any) -> None:
     await sender.until_unsent(SIZE * 4)
     waiting = asyncio.create_task(sender.fanout["drained"]())
@@ -196,6 +205,7 @@ application = routed(
         "/one-more": sending(one_more),
         "/large": sending(one_large_message),
         "/last-byte": sending(to_the_last_byte),
+        "/little": sending(little),
         "/waits": sending(waits),
         "/waits-too-slow": sending(waits_for_one_too_slow),
         "/forgets": sending(forgets_the_request),
@@ -241,6 +251,16 @@ def test_a_peer_that_does_not_read_gets_whole_messages_and_then_4408_and_no_more
         assert received == all_of(len(received) - 1, 4408)
         assert len(received) < seen["sent"]
     assert server.wait_for("disconnected") == {"disconnected": 4408}
+
+
+def test_when_all_peers_together_take_too_little_the_one_with_most_waiting_is_closed_and_no_other(own: Server) -> None:
+    with start(own, "/little") as modest, start(own, "/too-much") as greedy:
+        sent = own.wait_for("sent")["sent"]
+        seen = own.wait_for("most")
+        assert seen["most"] <= LIMIT - LIMIT // 4 + FRAME
+        assert list(numbers(greedy))[-1] == -4408
+        modest.sendall(frame(TEXT, b"go on"))
+        assert list(numbers(modest)) == all_of(sent, 1000)
 
 
 def test_the_close_frame_of_4408_has_a_reason(server: Server) -> None:

@@ -1,6 +1,8 @@
 """How much one connection may ask for, and for how long it may ask for more."""
 
 import json
+from functools import partial
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -8,7 +10,7 @@ import pytest
 
 from MyChannels.consumers import RoomConsumer
 from MyChannels.formats import CHAT_V1
-from MyChannels.limits import BURST_SECONDS, CALM, PATIENCE, Rate
+from MyChannels.limits import BURST_SECONDS, CALM, PATIENCE, UNLIMITED, Pool, Rate, memory_limit
 from MyChannels.writer import SendWriter
 
 RATE = 50
@@ -169,3 +171,50 @@ async def test_malformed_objects_are_limited_as_others_are(clock: Clock) -> None
     await consumer.writer.drained()
     assert json.loads(sent[-2]["text"])["code"] == "malformed"
     assert json.loads(sent[-1]["text"])["code"] == "rate_limited"
+
+
+def test_the_largest_holder_of_a_full_pool_lets_go() -> None:
+    pool, told = Pool(100), list[str]()
+    for name, count in {"a": 20, "b": 50, "c": 30}.items():
+        pool.hold(name, count, partial(told.append, name))
+    assert (pool.held, told) == (100, [])
+    pool.hold("a", 21, lambda: told.append("a"))
+    assert (pool.held, told) == (51, ["b"])
+
+
+def test_as_many_let_go_as_it_takes() -> None:
+    pool, told = Pool(100), list[str]()
+    for name in "abc":
+        pool.hold(name, 30, partial(told.append, name))
+    pool.hold("d", 99, lambda: told.append("d"))
+    pool.hold("e", 95, lambda: told.append("e"))
+    assert told == ["d", "e"], "each is itself the largest"
+    assert pool.held == 90
+
+
+def test_a_holder_that_lets_go_of_a_part_keeps_the_rest() -> None:
+    pool = Pool(100)
+    pool.hold("a", 90, lambda: pool.hold("a", 10, lambda: None))
+    pool.hold("b", 50, lambda: None)
+    assert pool.held == 60
+
+
+def test_what_is_released_is_held_no_more() -> None:
+    pool = Pool(100)
+    pool.hold("a", 90, lambda: None)
+    pool.release("a")
+    pool.release("a")
+    assert pool.held == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "limit"),
+    [("536870912\n", 2**29), ("max\n", UNLIMITED), ("9223372036854771712\n", UNLIMITED), (None, UNLIMITED)],
+)
+def test_the_containers_memory_is_read_where_either_cgroup_version_has_it(
+    tmp_path: Path, content: str | None, limit: int
+) -> None:
+    file = tmp_path / "limit"
+    if content:
+        file.write_text(content)
+    assert memory_limit((tmp_path / "none", file)) == limit

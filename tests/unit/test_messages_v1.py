@@ -1,6 +1,7 @@
 """chat.v1: what a client may send, and what it is sent."""
 
 import json
+import tracemalloc
 from typing import Any, get_args
 
 import pytest
@@ -184,7 +185,16 @@ def test_fault_without_a_ref_has_none() -> None:
     ids=shown,
 )
 def test_frame_holds_an_object_a_line(frame: str | bytes, objects: list[str]) -> None:
-    assert lines(frame) == objects
+    assert list(lines(frame)) == objects
+
+
+def test_reading_a_frame_line_by_line_takes_little_more_memory_than_the_frame() -> None:
+    frame = "xx\n" * 20_000
+    tracemalloc.start()
+    count = sum(1 for _ in lines(frame))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (count, most < len(frame)) == (20_000, True)
 
 
 @pytest.mark.parametrize("frame", [b"\xff", b'{"type":"ping"}\n\xe4\xbd', b"\xed\xa0\x80"], ids=shown)
@@ -200,7 +210,7 @@ def test_bytes_that_are_not_utf8_are_malformed_as_a_frame(frame: bytes) -> None:
 ).map(json.dumps))  # fmt: skip
 def test_whatever_arrives_is_an_object_or_a_fault_that_can_be_told(frame: str | bytes) -> None:
     try:
-        objects = lines(frame)
+        objects = list(lines(frame))
     except Fault:
         objects = []
     for one in objects:
