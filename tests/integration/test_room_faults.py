@@ -325,7 +325,5 @@ async def test_what_was_published_in_vain_is_found_though_nothing_follows(
     speaker, listener = await enter(worker=serving[0]), await enter(worker=serving[1])
     monkeypatch.setattr(serving[0], "_publish", lambda group, event: None)
     await speaker.say("unheard of")
-    begun = monotonic()
     await listener.wait("message", seconds=hubs.CHECK_SECONDS * 2 + 2)
     assert listener.texts() == ["unheard of"]
-    assert monotonic() - begun < hubs.CHECK_SECONDS * 2 + 1

@@ -163,7 +163,7 @@ async def waits_for_one_too_slow(sender: Sender, receive: Any) -> None:
     await sender.until_unsent(SIZE * 4)
     waiting = asyncio.create_task(sender.fanout["drained"]())
     await too_much(sender, receive)
-    report(drained=await asyncio.wait_for(waiting, 1))
+    report(drained=await asyncio.wait_for(waiting, DEADLINE))
 
 
 async def waits(sender: Sender, receive: Any) -> None:
