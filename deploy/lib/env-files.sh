@@ -3,9 +3,12 @@
 # here takes a line apart, except to leave out one that Compose cannot read. Sourced with the repository's root
 # as the working directory.
 
+without_env_file() { [[ ${COMPOSE_DISABLE_ENV_FILE:-} =~ ^(1|[tT]|true|TRUE|True)$ ]]; } # as Compose reads it
+
 env_files() { # one a line; a later one wins over an earlier one
-    case ${COMPOSE_DISABLE_ENV_FILE:-} in 1 | [tT] | true | TRUE | True) return ;; esac
-    if [ -n "${COMPOSE_ENV_FILES:-}" ]; then
+    if without_env_file; then
+        return
+    elif [ -n "${COMPOSE_ENV_FILES:-}" ]; then
         tr ',' '\n' <<< "$COMPOSE_ENV_FILES"
     elif [ -f .env ]; then
         echo .env
@@ -14,7 +17,7 @@ env_files() { # one a line; a later one wins over an earlier one
 
 # Options win over variables of Compose's own, which may be at fault too.
 compose() {
-    case ${COMPOSE_DISABLE_ENV_FILE:-} in 1 | [tT] | true | TRUE | True) ;; *) local -x COMPOSE_DISABLE_ENV_FILE=false ;; esac
+    without_env_file || local -x COMPOSE_DISABLE_ENV_FILE=false
     docker compose --progress quiet --parallel 1 "$@"
 }
 
