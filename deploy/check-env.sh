@@ -15,6 +15,5 @@ build() ( # without what is not trusted yet, be it in a file or in the shell
     compose --file compose.yaml --env-file /dev/null build --quiet web
 )
 
-
 [ "${1:-}" = --built ] || build
 bash deploy/resolve.sh | docker run --rm --interactive --network none --read-only "$project-web" python -m app.report

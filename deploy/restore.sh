@@ -44,17 +44,19 @@ ask() {
     answered=1
 }
 # A volume whose folder is gone from the engine's disk holds nothing, and no container starts with it.
-for name in data redis; do
-    grep -qx "${project}_$name" <<< "$volumes" || continue
-    image_id "$project-web" > /dev/null || continue
-    said=$(docker run --rm --network none --volume "${project}_$name:/srv/data" --entrypoint true "$project-web" 2>&1) && continue
-    case $said in *"/${project}_$name/_data"*"no such file or directory"*) ;; *) continue ;; esac
-    [ -n "$over" ] || fail "the volume ${project}_$name, which the engine cannot mount: $said" "one whose data can be kept" "make restore F=$file KEEP=0"
+make_again_if_lost() { # make_again_if_lost VOLUME
+    local said
+    grep -qx "$1" <<< "$volumes" && image_id "$project-web" > /dev/null || return 0
+    said=$(docker run --rm --network none --volume "$1:/srv/data" --entrypoint true "$project-web" 2>&1) && return
+    case $said in *"/$1/_data"*"no such file or directory"*) ;; *) return 0 ;; esac
+    [ -n "$over" ] || fail "the volume $1, which the engine cannot mount: $said" "one whose data can be kept" "make restore F=$file KEEP=0"
     ask
-    echo "restore: the volume ${project}_$name is made again; the engine cannot mount it: $said" >&2
+    echo "restore: the volume $1 is made again; the engine cannot mount it: $said" >&2
     docker compose --progress quiet down
-    docker volume rm --force "${project}_$name" > /dev/null
-done
+    docker volume rm --force "$1" > /dev/null
+}
+make_again_if_lost "${project}_data"
+make_again_if_lost "${project}_redis"
 
 # No impact yet.
 bash deploy/prepare.sh restore
@@ -128,8 +130,8 @@ fi
 claim "$project"
 if [ -n "$volumes" ]; then
     # One that starts again and again is tried from its beginning.
-    redis=(docker ps --all --quiet --filter "label=com.docker.compose.project=$project" --filter label=com.docker.compose.service=redis)
-    if [ -n "$("${redis[@]}" --filter status=running --filter status=restarting)" ] && [ -z "$("${redis[@]}" --filter health=healthy)" ]; then
+    if [ -n "$(containers_of "$project" redis --all --filter status=running --filter status=restarting)" ] &&
+        [ -z "$(containers_of "$project" redis --filter health=healthy)" ]; then
         sick=yes
         docker compose --progress quiet stop redis
     fi

@@ -57,7 +57,7 @@ def create(version: str, project: str, *, whatever_is_sound: bool = False) -> tu
             manifest["migrations"] = database.applied_migrations(folder / archive.DATABASE)
         archive.write(folder, manifest, sys.stdout.buffer)
     reasons = "".join(f"; without the {archive.KINDS[name]}: {reason}" for name, reason in left_out.items())
-    return content({"parts": archive.PARTS - left_out.keys(), **manifest}) + reasons, IN_PART if left_out else 0
+    return content({"parts": set(archive.PARTS) - left_out.keys(), **manifest}) + reasons, IN_PART if left_out else 0
 
 
 def copy_database(target: Path) -> dict[str, int]:

@@ -19,7 +19,7 @@ FORMAT_IN_PART = 2  # of a file without one of the parts
 MANIFEST = "manifest.json"
 DATABASE = "database.sqlite3"
 ROOMS = "rooms.jsonl"
-PARTS = {DATABASE: None, ROOMS: None}.keys()  # in this order
+PARTS = (DATABASE, ROOMS)
 KINDS = {DATABASE: "database", ROOMS: "rooms"}
 
 MANIFEST_SIZE = 2**20  # bytes; of what claims to be one, no more is read

@@ -16,7 +16,7 @@
 
 HEALTHY_SECONDS=${HEALTHY_SECONDS:-120} # for new containers, whatever compose.yaml's health check says meanwhile
 SEEN_SECONDS=20 # for nginx to pass something to each of them
-READY_SECONDS=${READY_SECONDS:-20} # for each to be ready at the end
+READY_SECONDS=20 # for each to be ready at the end
 ENGINE_SECONDS=30 # for an engine that has just been restarted
 
 FORGOTTEN_SECONDS=2 # nginx asks for names once a second (nginx/templates/environment.conf.template)

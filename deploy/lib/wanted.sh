@@ -46,7 +46,11 @@ settle() { # after a command that has left the stack as it should be
     mode=$(umask)
     umask 077
     # What is unset here would be looked up again, by then in another .env.
-    if docker compose config 2> /dev/null | sed '/^    environment:$/,/^    [^ ]/{/^      [^ ]*: null$/d;}' > "$SETTLED.$$"; then mv "$SETTLED.$$" "$SETTLED"; else rm -f "$SETTLED.$$"; fi
+    if docker compose config 2> /dev/null | sed '/^    environment:$/,/^    [^ ]/{/^      [^ ]*: null$/d;}' > "$SETTLED.$$"; then
+        mv "$SETTLED.$$" "$SETTLED"
+    else
+        rm -f "$SETTLED.$$"
+    fi
     umask "$mode"
 }
 
