@@ -43,26 +43,53 @@ NEEDS = {
 # rewritten: the allocator's gaps, and copies of the pages that are written meanwhile.
 REDIS_SHARE = 1.6
 REDIS_LEAST = 8  # MiB of REDIS_MAXMEMORY
+# Above this part of REDIS_MAXMEMORY the logs of idle rooms go (MyChannels/log/stream.py).
+REDIS_FULL = 0.8
+# What a message of one character takes: its entry in the log, its idempotency key, and that key's place in their order.
+MESSAGE_BYTES = 190
+# A worker needs up to ten times the size of a text while it reads it: where there is one emoji, Python gives four bytes
+# to each character. Measured with 16 MiB, on Daphne: 48 MiB for letters alone, 160 MiB with an emoji.
+WORKER_SHARE = 10
+# Compose's word for one container, and what the stack works with. Two Redis would write into one volume.
+MOST = {"redis": 1, "migrate": 1, "nginx": 1}
 
 
 def contradictions(model: Mapping[str, Any]) -> list[str]:
     """`model` is the resolved project, as `docker compose config --format json` has it."""
-    return [
-        fault
-        for name, service in model["services"].items()
-        for rule in (_redis, _memory, _pids)
-        for fault in rule(name, service)
-    ]
+    services = model["services"]
+    rules = (_redis, _memory, _pids, _replicas)
+    found = [fault for name, service in services.items() for rule in rules for fault in rule(name, service)]
+    return [*found, *_room_log(services)]
+
+
+def replicas(service: Mapping[str, Any]) -> int:
+    """How many containers Compose starts; it refuses two different numbers."""
+    said = [service.get("scale"), (service.get("deploy") or {}).get("replicas")]
+    return next((int(number) for number in said if number is not None), 1)
+
+
+def _replicas(name: str, service: Mapping[str, Any]) -> Iterator[str]:
+    if name not in NEEDS:
+        return
+    number, most = replicas(service), MOST.get(name)
+    if number < 1 or (most and number > most):
+        expected = "1" if most else "1 or more"
+        yield f"{name}: Compose would start {number} of it, and the stack needs {expected}. Change that in the overlay."
 
 
 def _limit(service: Mapping[str, Any], key: str) -> int | None:
-    """None is no limit, which an overlay may say."""
-    value = int(service.get(key) or 0)
+    """None is no limit, which an overlay may say. Compose has two places for each, and refuses two numbers."""
+    under_deploy = ((service.get("deploy") or {}).get("resources") or {}).get("limits") or {}
+    value = int(service.get(key) or under_deploy.get({"mem_limit": "memory", "pids_limit": "pids"}[key]) or 0)
     return value if value > 0 else None
 
 
 def _workers(service: Mapping[str, Any]) -> int:
-    return int((service.get("environment") or {}).get("WEB_CONCURRENCY") or 0)
+    return _number(service, "WEB_CONCURRENCY")
+
+
+def _number(service: Mapping[str, Any], variable: str) -> int:
+    return int((service.get("environment") or {}).get(variable) or 0)
 
 
 def _memory(name: str, service: Mapping[str, Any]) -> Iterator[str]:
@@ -72,6 +99,16 @@ def _memory(name: str, service: Mapping[str, Any]) -> Iterator[str]:
     needed = needs.memory + needs.each_memory * _workers(service)
     if limit < needed * MEBI:
         yield f"{_variable(name)}_MEMORY: {limit // MEBI} MiB {_too_few(name, service)} Set it to {needed}m or more."
+        return
+    message = _number(service, "MAX_MESSAGE_BYTES")
+    needed += message * WORKER_SHARE // MEBI
+    if name in ("daphne", "uvicorn") and limit < needed * MEBI:
+        variable = f"{_variable(name)}_MEMORY"
+        yield (
+            f"MAX_MESSAGE_BYTES: one message of {message} does not fit into {variable}, {limit // MEBI} MiB: a worker "
+            f"needs up to {WORKER_SHARE} times its size to read it. Set {variable} to {needed}m or more, or "
+            "MAX_MESSAGE_BYTES to less."
+        )
 
 
 def _pids(name: str, service: Mapping[str, Any]) -> Iterator[str]:
@@ -106,6 +143,19 @@ def _redis(name: str, service: Mapping[str, Any]) -> Iterator[str]:
             f"REDIS_MAXMEMORY: {said} do not fit into REDIS_MEMORY, {limit // MEBI} MiB: above that the kernel kills "
             f"Redis. Set REDIS_MEMORY to {needed}m or more, or REDIS_MAXMEMORY to less."
         )
+
+
+def _room_log(services: Mapping[str, Any]) -> Iterator[str]:
+    """Of long texts fewer may fit, which `make doctor` says."""
+    said = (services.get("redis", {}).get("environment") or {}).get("REDIS_MAXMEMORY")
+    length = max((_number(service, "ROOM_LOG_LENGTH") for service in services.values()), default=0)
+    if said is None or length * MESSAGE_BYTES <= REDIS_FULL * _redis_bytes(said):
+        return
+    needed = -int(-length * MESSAGE_BYTES / REDIS_FULL // MEBI)
+    yield (
+        f"ROOM_LOG_LENGTH: {length} messages of one room do not fit into REDIS_MAXMEMORY, {said}, however short "
+        f"they are. Set REDIS_MAXMEMORY to {needed}mb or more, or ROOM_LOG_LENGTH to less."
+    )
 
 
 def _redis_bytes(text: str) -> int:

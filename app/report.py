@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from environs import EnvValidationError
 
-from app.containers import contradictions
+from app.containers import contradictions, replicas
 from app.env import WIRING, declare_stack, env, invalid, unknown
 
 if TYPE_CHECKING:
@@ -80,7 +80,11 @@ def report(reading: Reading) -> list[str]:
     if not found and reading.refusal:
         found = [f"docker compose config: {reading.refusal}"]
     if not found and reading.model:
-        found = [*_names(reading.model, variables), *contradictions(reading.model)]
+        found = [
+            *_names(reading.model, variables),
+            *_replicas(reading.model, variables),
+            *contradictions(reading.model),
+        ]
     return found
 
 
@@ -225,6 +229,19 @@ def _names(model: Mapping[str, Any], variables: Mapping[str, str]) -> list[str]:
     return [
         f"COMPOSE_PROJECT_NAME: an overlay calls the project {model['name']}. Say COMPOSE_PROJECT_NAME={model['name']}."
     ]
+
+
+def _replicas(model: Mapping[str, Any], variables: Mapping[str, str]) -> list[str]:
+    """`make scale` writes the variable, which an overlay's own number would leave without any effect."""
+    found = []
+    for service, its in model["services"].items():
+        name = f"{service.upper()}_REPLICAS"
+        if (said := variables.get(name)) and name in env.names and int(said) != replicas(its):
+            found.append(
+                f"{name}: {said} does not count, an overlay says {replicas(its)}. Take the number out of the overlay, "
+                f"or say {name}={replicas(its)}."
+            )
+    return found
 
 
 def main() -> int:

@@ -237,8 +237,6 @@ look_again() { # what was so in the beginning may be so no more after a build
     nginx=$(of nginx --filter status=running)
 }
 
-replicas() { bash deploy/dotenv.sh get "$(tr '[:lower:]' '[:upper:]' <<< "$sockets")_REPLICAS" 2; } # as many $sockets as .env asks for
-
 # ── Steps ──────────────────────────────────────────────────────────────────────────────────────
 
 roll() { # all of them, whether they have changed or not
@@ -248,7 +246,7 @@ roll() { # all of them, whether they have changed or not
     present_web=$(of web --all) old_web=$present_web
     present_sockets=$(of "$sockets" --all) old_sockets=$present_sockets
     web=$(count web 1)
-    number=$(count "$sockets" "$(replicas)")
+    number=$(count "$sockets" "$(asked_for "$sockets")")
     # A run that was broken off has left more than there should be.
     [ ! -s "$REPLACING" ] || read -r web number _ < "$REPLACING"
     enough_memory || fail "$free MiB of memory free" \
@@ -270,7 +268,7 @@ change() { # change [COMPOSE-OPTION…]: what is not as Compose would start it n
     present_sockets=$(of "$sockets" --all) old_sockets=$(unwanted "$sockets")
     [ -z "$old_web" ] || [ -n "$(kept "$present_web" "$old_web")" ] || web=1
     [ -z "$old_sockets" ] ||
-        number=$(($(replicas) - $(kept "$present_sockets" "$old_sockets" | wc -w)))
+        number=$(($(asked_for "$sockets") - $(kept "$present_sockets" "$old_sockets" | wc -w)))
     if [ -z "$old_web$old_sockets" ]; then
         stage=starting
         settled "$project" migrate || migrate_loudly

@@ -28,6 +28,15 @@ settled() { # settled PROJECT SERVICE: it has containers, which run and are heal
     return "$found"
 }
 
+asked_for() { # asked_for SERVICE: as many containers as Compose would start, whatever says so
+    docker compose config "$1" | tr -d '"' | awk -v service="$1:" '
+        /^[^ ]/ { top = $1 }
+        /^  [^ ]/ { name = $1 }
+        /^    [^ ]/ { key = $1 }
+        top == "services:" && name == service && (/^    scale: / || (key == "deploy:" && /^      replicas: /)) { number = $2 }
+        END { print number == "" ? 1 : number }'
+}
+
 with_other_secrets() { # with_other_secrets PROJECT: names of running containers that have read other secrets than there are now
     local id name read_by_it
     while read -r id name; do

@@ -67,5 +67,59 @@ def test_every_container_needs_room_to_start(service: str) -> None:
     assert [fault.split(":")[0] for fault in faults] == [f"{service.upper()}_MEMORY", f"{service.upper()}_PIDS"]
 
 
+def worker(message: int, memory: int, **more: Any) -> dict[str, Any]:
+    return {"environment": {"MAX_MESSAGE_BYTES": str(message)}, "mem_limit": str(memory * MEBI), **more}
+
+
+@pytest.mark.parametrize("service", ["daphne", "uvicorn"])
+def test_one_message_has_to_fit_into_a_worker(service: str) -> None:
+    assert contradictions(model(**{service: worker(16 * MEBI, 512)})) == []
+    assert contradictions(model(**{service: worker(65536, 128)})) == []
+    [fault] = contradictions(model(**{service: worker(16 * MEBI, 192)}))
+    assert fault.startswith("MAX_MESSAGE_BYTES: ")
+    assert f"{service.upper()}_MEMORY" in fault
+    [fault] = contradictions(model(**{service: worker(16 * MEBI, 64)}))
+    assert fault.startswith(f"{service.upper()}_MEMORY: "), "one fault at a time"
+
+
+@pytest.mark.parametrize(
+    ("length", "maximum", "fits"),
+    [
+        (None, "8mb", True),
+        (10_000, "8mb", True),
+        (1_000_000, "256mb", True),
+        (1_000_000, "200mb", False),
+        (100_000, "16mb", False),
+    ],
+)
+def test_one_room_of_short_messages_has_to_fit_into_redis(length: int | None, maximum: str, fits: bool) -> None:
+    environment = {} if length is None else {"ROOM_LOG_LENGTH": str(length)}
+    faults = contradictions(model(daphne={"environment": environment}, redis=redis(maximum, 512)))
+    assert [fault.split(":")[0] for fault in faults] == ([] if fits else ["ROOM_LOG_LENGTH"])
+
+
+@pytest.mark.parametrize("said", [{"scale": 0}, {"deploy": {"replicas": 0}}])
+@pytest.mark.parametrize("service", sorted(NEEDS))
+def test_a_stack_needs_one_of_each(service: str, said: dict[str, Any]) -> None:
+    [fault] = contradictions(model(**{service: said}))
+    assert fault.startswith(f"{service}: ")
+
+
+@pytest.mark.parametrize("service", ["redis", "migrate", "nginx"])
+def test_of_what_has_a_volume_or_a_port_of_its_own_there_is_one(service: str) -> None:
+    [fault] = contradictions(model(**{service: {"deploy": {"replicas": 2}}}))
+    assert fault.startswith(f"{service}: ")
+
+
+def test_other_services_may_have_as_many_as_they_like() -> None:
+    assert contradictions(model(web={"scale": 3}, daphne={"deploy": {"replicas": 9}}, other={"scale": 0})) == []
+
+
+def test_limits_under_deploy_count() -> None:
+    limits = {"deploy": {"resources": {"limits": {"memory": str(64 * MEBI), "pids": 8}}}}
+    faults = contradictions(model(daphne=limits))
+    assert [fault.split(":")[0] for fault in faults] == ["DAPHNE_MEMORY", "DAPHNE_PIDS"]
+
+
 def test_a_container_without_limits_contradicts_nothing() -> None:
     assert contradictions(model(redis=redis("10gb", 0, pids_limit=-1), web={"environment": {}}, other={})) == []

@@ -174,6 +174,15 @@ def test_an_overlays_limits_count(report: Report, folder: Path) -> None:
     assert names(report(f"{GOOD}COMPOSE_FILE=compose.yaml:deploy/mine.yaml\n")) == ["REDIS_MAXMEMORY", "WEB_PIDS"]
 
 
+def test_an_overlays_numbers_of_containers_count(report: Report, folder: Path) -> None:
+    overlay = folder / "deploy/mine.yaml"
+    overlay.write_text("services: { web: { scale: 0 }, daphne: { deploy: { replicas: 3 } } }\n")
+    files = f"{GOOD}COMPOSE_FILE=compose.yaml:deploy/mine.yaml\n"
+    assert names(report(files)) == ["web"]
+    assert names(report(f"{files}DAPHNE_REPLICAS=4\n")) == ["DAPHNE_REPLICAS", "web"]
+    assert names(report(f"{files}DAPHNE_REPLICAS=3\n")) == ["web"]
+
+
 def test_what_compose_refuses_is_a_fault_in_its_words(report: Report, folder: Path) -> None:
     (folder / "deploy/mine.yaml").write_text("services: { redis: { no_such_key: 1 } }\n")
     [fault] = report(f"{GOOD}COMPOSE_FILE=compose.yaml:deploy/mine.yaml\n")

@@ -80,3 +80,18 @@ def test_what_compose_says_of_a_migrate_that_does_not_start_is_shown(tmp_path: P
 def test_what_was_taken_back_is_said(tmp_path: Path, settings: str, what: str) -> None:
     script = f"as_before() {{ :; }}; restore_names() {{ :; }}; serving=web settings_before={settings}; take_back"
     assert shell(tmp_path, CONFIG, script).stderr.strip().endswith(f"taken back: clients resume on {what}")
+
+
+@pytest.mark.parametrize(
+    ("said", "number"),
+    [
+        ("", 1),
+        ("    deploy:\n      replicas: 3\n", 3),
+        ('    scale: "0"\n', 0),
+        ("    environment:\n      replicas: 7\n", 1),
+    ],
+)
+def test_as_many_workers_are_started_as_compose_would(tmp_path: Path, said: str, number: int) -> None:
+    """An overlay may say the number, of which .env knows nothing."""
+    config = f"{CONFIG}  daphne:\n    image: chat-web\n{said}"
+    assert shell(tmp_path, config, "asked_for daphne").stdout == f"{number}\n"
