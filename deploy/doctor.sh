@@ -13,6 +13,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 . deploy/lib/versions.sh
 # shellcheck source=deploy/lib/folder.sh
 . deploy/lib/folder.sh
+# shellcheck source=deploy/lib/wanted.sh
+. deploy/lib/wanted.sh
 # shellcheck source=deploy/lib/nginx.sh
 . deploy/lib/nginx.sh
 
@@ -63,17 +65,15 @@ one_line() { grep -v '^time=".*level=warning' | tr '\n' ' ' | cut -c 1-300; }
 # ── Machine and files ──────────────────────────────────────────────────────────────────────────
 
 check_machine() { # as preflight says it, in its three parts
-    local said found='' expected=''
-    if said=$(bash deploy/preflight.sh 2>&1); then
-        said=${said#*(}
-        finding machine ok "${said%)}"
-        return
-    fi
+    local said found='' expected='' level=error
+    said=$(bash deploy/preflight.sh 2>&1)
     while IFS= read -r line; do
         case $line in
-        'preflight: found:    '*) found=${line#*:    } ;;
+        'preflight: ok ('*) line=${line#*(} && finding machine ok "${line%)}" ;;
+        'preflight: found:    '*) found=${line#*:    } level=error ;;
+        'preflight: warning:  '*) found=${line#*warning:  } level=warning ;;
         'preflight: expected: '*) expected=${line#*expected: } ;;
-        'preflight: mend:     '*) finding machine error "$found" "$expected" "${line#*:     }" ;;
+        'preflight: mend:     '*) finding machine "$level" "$found" "$expected" "${line#*:     }" ;;
         esac
     done <<< "$said"
 }
@@ -248,15 +248,14 @@ cd /proc && for p in [0-9]*; do
 done'
 
 facts() { # what deploy/doctor/ cannot see from inside; deploy/doctor/facts.py reads it
-    local id name service image sockets replicas
+    local id name service image sockets
     printf '==== project\n%s\n==== containers\n' "$project"
     # shellcheck disable=SC2086  # one argument each
     [ -z "$containers" ] || docker inspect $containers
     data_facts
     echo "==== sockets"
     if sockets=$(bash deploy/websockets.sh 2> /dev/null); then
-        replicas=$(tr '[:lower:]' '[:upper:]' <<< "$sockets")_REPLICAS
-        echo "$sockets $(bash deploy/dotenv.sh get "$replicas" 2 | grep -E '^[0-9]+$')"
+        echo "$sockets $(asked_for "$sockets" 2> /dev/null | grep -E '^[0-9]+$')"
     fi
     echo "==== hashes"
     # Of the first one's output: by itself --hash leaves out what env_file holds.

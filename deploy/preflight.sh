@@ -39,6 +39,35 @@ check_size() { # check_size CPUS MEMORY-BYTES
         "1536 MiB or more" "a larger machine, or Docker Desktop: Settings, Resources"
 }
 
+# A limit reserves nothing, so more than the machine has is a risk and no fault, unless one container alone may have it.
+check_limits() { # check_limits MEMORY-BYTES
+    local service limit number sum=0 problems_before=$problems
+    while read -r service limit number; do
+        [ "$limit" -le "$1" ] ||
+            problem "a limit of $((limit / 1048576)) MiB for $service, and an engine with $(($1 / 1048576)) MiB of memory" \
+                "a limit below that" "a smaller $(tr '[:lower:]' '[:upper:]' <<< "$service")_MEMORY in .env"
+        sum=$((sum + limit * number))
+    done < <(memory_limits)
+    if [ "$problems" = "$problems_before" ] && [ "$sum" -gt "$1" ]; then
+        printf 'preflight: warning:  %s\npreflight: expected: %s\npreflight: mend:     %s\n' \
+            "limits of $((sum / 1048576)) MiB for all containers together, and an engine with $(($1 / 1048576)) MiB of memory" \
+            "no more than that: when several are at their limit at once, the kernel kills any of them" \
+            "fewer workers (make scale N=…) or smaller *_MEMORY in .env; or more memory" >&2
+    fi
+}
+
+memory_limits() { # SERVICE BYTES REPLICAS, of all that keep running; nothing where Compose reads no configuration
+    { cd "$root" && docker compose config 2> /dev/null | tr -d '"'; } | awk '
+        function tell() { if (limit && service != "migrate") print service, limit, number == "" ? 1 : number; limit = number = "" }
+        /^[^ ]/ { tell(); top = $1 }
+        top != "services:" { next }
+        /^  [^ ]/ { tell(); service = $1; sub(/:$/, "", service) }
+        /^    [^ ]/ { key = $1 }
+        /^    mem_limit: / || (key == "deploy:" && /^          memory: /) { limit = $2 }
+        /^    scale: / || (key == "deploy:" && /^      replicas: /) { number = $2 }
+        END { tell() }'
+}
+
 check_disk() { # check_disk FOLDER, when it is on this machine and we may look
     local free
     free=$(df -Pk "$1" 2>/dev/null | awk 'NR == 2 { print int($4 / 1024) }') || free=
@@ -89,6 +118,7 @@ fi
 check_versions
 IFS='|' read -r cpus memory folder < <(docker info --format '{{.NCPU}}|{{.MemTotal}}|{{.DockerRootDir}}' 2>/dev/null)
 check_size "$cpus" "$memory"
+check_limits "$memory"
 check_folder
 # Else these would look at the wrong machine.
 [ -n "$engine_elsewhere" ] || { check_disk "$folder"; check_port; }

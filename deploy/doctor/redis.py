@@ -6,6 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from django.conf import settings
+
+from app.containers import MESSAGE_BYTES, REDIS_FULL
 from deploy.doctor.finding import Finding, error, ok, warning
 
 if TYPE_CHECKING:
@@ -49,6 +52,7 @@ def judge(facts: Facts) -> list[Finding]:
     return [
         *policy(report),
         *memory(report, running[0].memory),
+        *room_log(report),
         *persistence(report),
         *clients(report),
         *refusals(report),
@@ -113,6 +117,24 @@ def memory(report: Report, container: int) -> list[Finding]:
             )
         )
     return found or [ok("redis memory", share)]
+
+
+def room_log(report: Report) -> list[Finding]:
+    """What ROOM_LOG_LENGTH promises, against the memory. With short texts it may hold, so this is no fault."""
+    longest = 4 * settings.MAX_TEXT_LENGTH + MESSAGE_BYTES  # UTF-8
+    needed, room = settings.ROOM_LOG_LENGTH * longest, int(REDIS_FULL * int(report.config["maxmemory"]))
+    mebi = 2**20
+    if needed <= room or not room:
+        return [ok("room log", f"a room of {settings.ROOM_LOG_LENGTH} longest texts fits into Redis' memory")]
+    return [
+        warning(
+            "room log",
+            f"a room of ROOM_LOG_LENGTH={settings.ROOM_LOG_LENGTH} longest texts takes {needed // mebi} MiB; "
+            f"from {room // mebi} MiB on, logs of idle rooms go before their time",
+            "room for one such room; several need more, and ROOM_LOG_SECONDS does not count",
+            f"REDIS_MAXMEMORY={-int(-needed / REDIS_FULL // mebi)}mb and a larger REDIS_MEMORY   in .env, then make up",
+        )
+    ]
 
 
 def persistence(report: Report) -> list[Finding]:

@@ -559,3 +559,45 @@ def test_the_line_fits_what_hides_the_addresses_of_clients(
     words = said.stdout.split("|")
     assert words[:2] == ["addresses", level], said.stderr
     assert words[4].startswith(mend) if mend else words[3:] == [""]
+
+
+@pytest.mark.parametrize(("length", "level"), [(10_000, "ok"), (20_000, "warning")])
+def test_a_room_of_longest_texts_is_compared_with_the_memory(settings: Settings, length: int, level: str) -> None:
+    settings.ROOM_LOG_LENGTH = length
+    [found] = redis.room_log(SOUND)
+    assert found.level == level
+
+
+PREFLIGHT = r"""
+docker() { echo "
+services:
+  daphne:
+    deploy:
+      replicas: $NUMBER
+    mem_limit: \"$LIMIT\"
+  migrate:
+    mem_limit: \"9999999999\""; }
+problem() { echo "problem: $1"; problems=1; }
+eval "$(sed -n '/^check_limits() {/,/^}/p; /^memory_limits() {/,/^}/p' deploy/preflight.sh)"
+problems=0 root=.
+check_limits 1000000000 2>&1
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "limit", "said"),
+    [
+        (1, 900_000_000, ""),
+        (2, 900_000_000, "preflight: warning:"),
+        (1, 2_000_000_000, "problem:"),
+        (0, 900_000_000, ""),
+    ],
+)
+def test_limits_are_compared_with_the_memory_of_the_machine(number: int, limit: int, said: str) -> None:
+    """One container may not have more than there is; all of them together may, since a limit reserves nothing."""
+    given = {"NUMBER": str(number), "LIMIT": str(limit), "PATH": os.environ["PATH"]}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", PREFLIGHT], cwd=ROOT, env=given, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(said) if said else done.stdout == ""
