@@ -15,6 +15,8 @@ Stock forgets a channel when a `receive` on it is cancelled, and so keeps it for
 subscription, when a message had just arrived: in a busy room, one leaving member in four. Here
 a channel lives as long as the task that made it, which for a consumer is its own.
 
+Stock keeps whatever comes for a consumer that does not keep up; here all consumers' queues share a bound.
+
 Stock takes any name of a group or a channel; here the names that the other layers refuse are refused (names.py).
 
 Every layer here adds a group's name to its events, since a channel that is in several groups, like
@@ -32,6 +34,7 @@ from channels.layers import InMemoryChannelLayer
 from channels_redis.pubsub import RedisPubSubChannelLayer, RedisPubSubLoopLayer, RedisSingleShardConnection
 from channels_redis.utils import _wrap_close, create_pool, decode_hosts
 from django.core.exceptions import ImproperlyConfigured
+from prometheus_client import Counter
 from redis.asyncio import ConnectionPool
 from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
@@ -41,6 +44,7 @@ from redis.exceptions import RedisError
 
 from app.names import StrictNames
 from MyChannels.connection import GuardedConnection
+from MyChannels.limits import SHARE, Pool, memory_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +57,10 @@ WAITING_SECONDS = 0.1  # how often a worker looks whether it has a subscription 
 RETRY_SECONDS = 0.1  # between two attempts to reach Redis
 CONNECTING_SECONDS = 1.0  # for one attempt; others wait for the lock meanwhile
 FAULT_SECONDS = 1.0  # after what should not have happened
+# What waits for all consumers of this process together. What waits for one that keeps up is not worth counting.
+EVENTS = Pool(memory_limit() // SHARE)
+SMALL_BYTES = 4096
+DROPPED = Counter("channel_layer_dropped_events", "Events that were dropped because their consumer did not keep up")
 # In the manner of the core layer's own `__asgi_channel__`.
 GROUP_KEY = "__asgi_group__"
 
@@ -210,6 +218,41 @@ class Shard(RedisSingleShardConnection):
         self._confirmations.clear()
 
 
+class Waiting(asyncio.Queue[bytes]):
+    """What has come for a channel and was not received yet. Stock's has no bound: a consumer that takes longer for
+    each event than the next one needs to come, which may be because of what others send, would fill the memory."""
+
+    def _init(self, maxsize: int) -> None:
+        super()._init(maxsize)  # asyncio's source has these three for subclasses to override
+        self.waiting_bytes = 0
+
+    def _put(self, item: bytes) -> None:
+        super()._put(item)
+        self.waiting_bytes += len(item)
+        self._count()
+
+    def _get(self) -> bytes:
+        item = super()._get()
+        self.waiting_bytes -= len(item)
+        self._count()
+        return item
+
+    def _count(self) -> None:
+        if self.waiting_bytes > SMALL_BYTES:
+            EVENTS.hold(self, self.waiting_bytes, self.drop)
+        else:
+            EVENTS.release(self)
+
+    def drop(self) -> None:
+        """All of it: what is left would be no less out of date."""
+        dropped = 0
+        while not self.empty():
+            self.get_nowait()
+            dropped += 1
+        DROPPED.inc(dropped)
+        logger.warning("too much waits for consumers: dropped %d events of the one with most", dropped)
+
+
 class Delivery:
     """In the place of a channel's queue: what arrives is handled where it arrives."""
 
@@ -236,8 +279,9 @@ class LoopLayer(RedisPubSubLoopLayer):
         self._forgetting: set[asyncio.Task[None]] = set()  # the loop holds its tasks weakly
 
     async def _subscribe_to_channel(self, channel: str) -> None:
+        self.channels[channel] = Waiting()
         try:
-            await super()._subscribe_to_channel(channel)
+            await self._get_shard(channel).subscribe(channel)
         except BaseException:
             self._forget(channel)
             raise
@@ -248,7 +292,14 @@ class LoopLayer(RedisPubSubLoopLayer):
 
     async def receive(self, channel: str) -> dict[str, Any]:
         self._names.require_valid_channel_name(channel)
-        message: dict[str, Any] = await super().receive(channel)
+        if channel not in self.channels:
+            await self._subscribe_to_channel(channel)
+        waiting = self.channels[channel]
+        try:
+            message: dict[str, Any] = await super().receive(channel)
+        finally:
+            if channel not in self.channels:  # stock forgets a channel when this is cancelled
+                EVENTS.release(waiting)
         return message
 
     async def group_add(self, group: str, channel: str) -> None:
@@ -283,7 +334,8 @@ class LoopLayer(RedisPubSubLoopLayer):
             delivery.put_nowait(waiting.get_nowait())
 
     def _forget(self, channel: str) -> None:
-        if self.channels.pop(channel, None) is not None:
+        if (waiting := self.channels.pop(channel, None)) is not None:
+            EVENTS.release(waiting)
             task = asyncio.get_running_loop().create_task(self._unsubscribe(channel))
             self._forgetting.add(task)
             task.add_done_callback(self._forgetting.discard)
