@@ -35,6 +35,10 @@ AT_ONCE = 256  # questions in one write
 # Of them in one command: Redis does nothing else meanwhile, and append.lua tidies for so many once.
 TOGETHER = 50
 TOGETHER_CHARACTERS = 64 * 1024  # but for a single text
+# Of texts that wait for their answers, each with as much for its own keeping: while Redis is slow or away, all that
+# clients may send would be kept for DEADLINE. One character takes up to 12 bytes: the text, and the event twice.
+MOST_WAITING = 4 * 2**20
+QUESTION_CHARACTERS = 200
 
 
 class GuardedConnection(RedisConnection):
@@ -156,6 +160,7 @@ class Connection:
         self._worker: asyncio.Task[None] | None = None
         self._next_tick = self._calm_at = 0.0
         self._asked: deque[list[Question]] = deque()  # on its way, by command
+        self._unanswered = 0  # characters
         self._giving_up: asyncio.TimerHandle | None = None
         pool = ConnectionPool.from_url(
             url,
@@ -185,6 +190,9 @@ class Connection:
         """
         loop = asyncio.get_running_loop()
         question = Question(command, share, loop.create_future(), read, held, loop.time() + DEADLINE)
+        if share and not self._has_room(share.characters + QUESTION_CHARACTERS, question.answer):
+            question.answer.set_exception(Unavailable("Redis does not keep up: too much waits for it"))
+            return question.answer
         if held and self._holding is not None:
             self._holding.append(question)
         else:
@@ -193,6 +201,17 @@ class Connection:
         if self._giving_up is None:
             self._giving_up = loop.call_at(question.until, self._give_up)
         return question.answer
+
+    def _has_room(self, characters: int, answer: asyncio.Future[Any]) -> bool:
+        if self._unanswered + characters > MOST_WAITING:
+            return False
+
+        def answered(_: object) -> None:
+            self._unanswered -= characters
+
+        self._unanswered += characters
+        answer.add_done_callback(answered)
+        return True
 
     def _give_up(self) -> None:
         """One timer for all questions: one each, made and cancelled, costs as much as the rest of asking."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
 from MyChannels import metrics
 from MyChannels.groups import room_group
+from MyChannels.limits import SHARE, Pool, memory_limit
 from MyChannels.log import NOTHING_SEEN, Page, Position, Unavailable
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ READ_AT_ONCE = 500  # messages
 # The newest messages are kept here, so that a thousand who come back cost Redis one read.
 KEPT_MESSAGES = 1000
 KEPT_CHARACTERS = 256 * 1024
+KEPT = Pool(memory_limit() // SHARE)  # by all rooms of this process together
+MESSAGE_BYTES = 400  # beside its text, which is there twice: as it is, and in the line that members are sent
 # Read beyond what was asked for: those who come back at once have not all heard equally much.
 LOOK_BACK = 256
 
@@ -72,6 +76,7 @@ class Room:
         self._members: dict[Format, dict[Member, Callable[[Any], None]]] = {}
         self._kept: deque[Message] = deque()
         self._kept_characters = 0
+        self._kept_bytes = 0
         self._full = False  # of characters
         self._unwritten: list[Message] = []
         self._unwritten_characters = 0
@@ -288,8 +293,7 @@ class Room:
             offset,
         )
         self.epoch, self.offset, self.sent_at = epoch, offset, 0
-        self._kept.clear()
-        self._kept_characters = 0
+        self.forget_kept()
         self._full = False
         self._early = {offset: found for offset, found in self._early.items() if found[0] == epoch}
         for member in self.members:
@@ -337,21 +341,47 @@ class Room:
             if older and older[-1].offset == first - 1 and len(older) == first - older[0].offset:
                 for message in reversed(older):
                     if self._full:
-                        return
+                        break
                     self._kept.appendleft(message)
-                    self._kept_characters += len(message.text)
+                    self._added(message)
                     self._drop_oldest()
+                self._count_kept()
 
     def _keep(self, message: Message) -> None:
         self._kept.append(message)
-        self._kept_characters += len(message.text)
+        self._added(message)
         # Who was away for longer than these long texts reads for itself: to look back would be in vain.
         self._full = self._full and self._kept_characters > KEPT_CHARACTERS // 2
         self._drop_oldest()
         while len(self._kept) > KEPT_MESSAGES:
-            self._kept_characters -= len(self._kept.popleft().text)
+            self._drop()
+        self._count_kept()
 
     def _drop_oldest(self) -> None:
         while self._kept_characters > KEPT_CHARACTERS:
             self._full = True
-            self._kept_characters -= len(self._kept.popleft().text)
+            self._drop()
+
+    def _added(self, message: Message) -> None:
+        self._kept_characters += len(message.text)
+        self._kept_bytes += weight(message)
+
+    def _drop(self) -> None:
+        message = self._kept.popleft()
+        self._kept_characters -= len(message.text)
+        self._kept_bytes -= weight(message)
+
+    def _count_kept(self) -> None:
+        """Only when what is kept has no gap: it may be forgotten here."""
+        KEPT.hold(self, self._kept_bytes, self.forget_kept)
+
+    def forget_kept(self) -> None:
+        """The log has it all; also called when the room is closed."""
+        KEPT.release(self)
+        self._kept.clear()
+        self._kept_characters = self._kept_bytes = 0
+
+
+def weight(message: Message) -> int:
+    """About the memory that it takes, once it has been sent."""
+    return 2 * sys.getsizeof(message.text) + MESSAGE_BYTES

@@ -11,7 +11,16 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-from MyChannels.connection import DEADLINE, TOGETHER, TOGETHER_CHARACTERS, Connection, GuardedConnection, Share
+from MyChannels.connection import (
+    DEADLINE,
+    MOST_WAITING,
+    QUESTION_CHARACTERS,
+    TOGETHER,
+    TOGETHER_CHARACTERS,
+    Connection,
+    GuardedConnection,
+    Share,
+)
 from MyChannels.log import Unavailable
 from MyChannels.tick import CALM_SECONDS, TICK_SECONDS
 from tests.unit.virtual_time import in_virtual_time, now, passes
@@ -188,6 +197,27 @@ def test_who_asks_seldom_waits_for_nothing(connection: Connection) -> None:
 
 def say(connection: Connection, room: str, text: str, seen: tuple[str, int, int] = SEEN) -> asyncio.Future[Any]:
     return connection.ask("SAY", room, share=Share(room, seen, len(text), (text,)), held=True)
+
+
+def test_no_more_texts_wait_for_a_redis_that_is_away_than_may_and_others_can_when_those_have_been_given_up(
+    connection: Connection,
+) -> None:
+    @in_virtual_time
+    async def run() -> None:
+        text = "x" * 4000
+        most = MOST_WAITING // (len(text) + QUESTION_CHARACTERS)
+        waiting = [say(connection, "lobby", text) for _ in range(most)]
+        with pytest.raises(Unavailable, match="too much waits"):
+            await say(connection, "lobby", text)
+        assert not any(one.done() for one in waiting)
+        await passes(DEADLINE + 0.1)
+        assert all(isinstance(one.exception(), Unavailable) for one in waiting)
+        again = say(connection, "lobby", text)
+        await passes(0.1)
+        assert not again.done()
+        await connection.close()
+
+    run()
 
 
 def test_what_a_room_is_told_at_once_is_one_command_and_each_has_its_own_answer(connection: Connection) -> None:

@@ -12,6 +12,7 @@ import pytest
 from MyChannels import messages
 from MyChannels import room as rooms
 from MyChannels.formats import OBJECTS, ChatV1, Documented, Format
+from MyChannels.limits import Pool
 from MyChannels.log import NOTHING_SEEN, Draft, Page, Position, Unavailable
 from MyChannels.log.memory import MemoryLog
 from MyChannels.messages import Message
@@ -586,6 +587,26 @@ async def test_what_is_kept_is_bounded_in_messages_and_in_characters() -> None:
         hear(room, *said)
     assert sum(len(message.text) for message in room._kept) <= KEPT_CHARACTERS
     assert len(room._kept) == KEPT_CHARACTERS // 4000
+
+
+@in_virtual_time
+async def test_when_all_rooms_keep_too_much_the_one_with_most_reads_its_log_instead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rooms, "KEPT", kept := Pool(200_000))
+    (log, large, _), (other, small, _) = await open_room(), await open_room()
+    for said in await other.say_many(10, "x" * 4000):
+        hear(small, *said)
+    for said in await log.say_many(20, "x" * 4000):
+        hear(large, *said)
+    assert len(small._kept) == 10
+    assert len(large._kept) < 10
+    assert kept.held <= kept.size
+    assert await offsets_after(large, 0) == list(range(1, 21))
+    assert log.reads > 0
+    for room in (large, small):
+        room.forget_kept()
+    assert kept.held == 0
 
 
 @in_virtual_time
