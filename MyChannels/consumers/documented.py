@@ -1,7 +1,7 @@
 """The three consumers of the documented chat room, with its names and its sentences.
 
-What they add to the document: a malformed frame is answered with `{"error": …}` and
-closes nothing. They are ordinary Channels consumers; copy one to begin your own.
+What they add to the document: a malformed frame, or one that came too soon, is answered
+with `{"error": …}` and closes nothing. They are ordinary Channels consumers; copy one to begin your own.
 """
 
 from __future__ import annotations
@@ -14,10 +14,18 @@ from django.conf import settings
 
 from MyChannels import messages
 from MyChannels.groups import room_group
+from MyChannels.limits import Rate
 
 
-def parse(text_data: str | None, bytes_data: bytes | None) -> str:
+def new_rate() -> Rate:
+    """How much one socket may say."""
+    return Rate(settings.MESSAGE_RATE)
+
+
+def parse(rate: Rate, text_data: str | None, bytes_data: bytes | None) -> str:
     """The text in a frame of either kind; raises messages.Malformed."""
+    if not rate.permits():
+        raise messages.Malformed("expected fewer messages; send it again later")
     return messages.parse(text_data if bytes_data is None else bytes_data, settings.MAX_TEXT_LENGTH)
 
 
@@ -25,11 +33,12 @@ class ChatConsumer(WebsocketConsumer):
     """Echoes each message to its sender."""
 
     def connect(self) -> None:
+        self.rate = new_rate()
         self.accept()
 
     def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         try:
-            text = parse(text_data, bytes_data)
+            text = parse(self.rate, text_data, bytes_data)
         except messages.Malformed as fault:
             self.send(text_data=messages.encode_error(fault))
         else:
@@ -40,6 +49,7 @@ class ChatConsumer_channel(WebsocketConsumer):
     """A room's member, synchronous."""
 
     def connect(self) -> None:
+        self.rate = new_rate()
         self.room_name = self.scope["url_route"]["kwargs"]["room_name"]
         self.room_group_name = room_group(self.room_name)
         async_to_sync(self.channel_layer.group_add)(self.room_group_name, self.channel_name)
@@ -54,7 +64,7 @@ class ChatConsumer_channel(WebsocketConsumer):
 
     def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         try:
-            text = parse(text_data, bytes_data)
+            text = parse(self.rate, text_data, bytes_data)
         except messages.Malformed as fault:
             self.send(text_data=messages.encode_error(fault))
         else:
@@ -68,6 +78,7 @@ class AsyncChatConsumer_channel(AsyncWebsocketConsumer):
     """A room's member, asynchronous."""
 
     async def connect(self) -> None:
+        self.rate = new_rate()
         self.room_name = self.scope["url_route"]["kwargs"]["room_name"]
         self.room_group_name = room_group(self.room_name)
         await self.channel_layer.group_add(self.room_group_name, self.channel_name)
@@ -82,7 +93,7 @@ class AsyncChatConsumer_channel(AsyncWebsocketConsumer):
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         try:
-            text = parse(text_data, bytes_data)
+            text = parse(self.rate, text_data, bytes_data)
         except messages.Malformed as fault:
             await self.send(text_data=messages.encode_error(fault))
         else:

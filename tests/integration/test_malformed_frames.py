@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from .conftest import Join
 
@@ -42,3 +43,14 @@ async def test_members_do_not_hear_of_anothers_malformed_frame(join: Join, kind:
     await speaker.receive_json_from(timeout=5)
     await speaker.send_json_to({"message": "well formed"})
     assert await listener.receive_json_from(timeout=5) == {"message": f"{speaker.name}说: well formed"}
+
+
+@pytest.mark.parametrize("kind", ["chat", "sync", "async", "echo"])
+async def test_a_frame_that_comes_too_soon_gets_an_error_and_is_not_handled(
+    join: Join, kind: str, settings: Settings
+) -> None:
+    settings.MESSAGE_RATE = 0  # whatever comes, and however slowly, is too soon
+    speaker = await join(kind)
+    for _ in range(2):
+        await speaker.send_json_to({"message": "hello"})
+        assert await speaker.receive_json_from(timeout=5) == {"error": "expected fewer messages; send it again later"}
