@@ -38,6 +38,7 @@ TOGETHER_CHARACTERS = 64 * 1024  # but for a single text
 # Of texts that wait for their answers, each with as much for its own keeping: while Redis is slow or away, all that
 # clients may send would be kept for DEADLINE. One character takes up to 12 bytes: the text, and the event twice.
 MOST_WAITING = 4 * 2**20
+MOST_WAITING_OF_ROOM = MOST_WAITING // 8  # so that other rooms' texts wait a short time behind a flood in one
 QUESTION_CHARACTERS = 200
 
 
@@ -161,6 +162,7 @@ class Connection:
         self._next_tick = self._calm_at = 0.0
         self._asked: deque[list[Question]] = deque()  # on its way, by command
         self._unanswered = 0  # characters
+        self._unanswered_of: dict[str, int] = {}  # by room
         self._giving_up: asyncio.TimerHandle | None = None
         pool = ConnectionPool.from_url(
             url,
@@ -190,7 +192,7 @@ class Connection:
         """
         loop = asyncio.get_running_loop()
         question = Question(command, share, loop.create_future(), read, held, loop.time() + DEADLINE)
-        if share and not self._has_room(share.characters + QUESTION_CHARACTERS, question.answer):
+        if share and not self._has_room(share, question.answer):
             question.answer.set_exception(Unavailable("Redis does not keep up: too much waits for it"))
             return question.answer
         if held and self._holding is not None:
@@ -202,14 +204,20 @@ class Connection:
             self._giving_up = loop.call_at(question.until, self._give_up)
         return question.answer
 
-    def _has_room(self, characters: int, answer: asyncio.Future[Any]) -> bool:
-        if self._unanswered + characters > MOST_WAITING:
+    def _has_room(self, share: Share, answer: asyncio.Future[Any]) -> bool:
+        characters = share.characters + QUESTION_CHARACTERS
+        of_room = self._unanswered_of.get(share.room, 0) + characters
+        if self._unanswered + characters > MOST_WAITING or of_room > MOST_WAITING_OF_ROOM:
             return False
 
         def answered(_: object) -> None:
             self._unanswered -= characters
+            self._unanswered_of[share.room] -= characters
+            if not self._unanswered_of[share.room]:
+                del self._unanswered_of[share.room]
 
         self._unanswered += characters
+        self._unanswered_of[share.room] = of_room
         answer.add_done_callback(answered)
         return True
 

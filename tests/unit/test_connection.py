@@ -14,6 +14,7 @@ from redis.exceptions import ResponseError
 from MyChannels.connection import (
     DEADLINE,
     MOST_WAITING,
+    MOST_WAITING_OF_ROOM,
     QUESTION_CHARACTERS,
     TOGETHER,
     TOGETHER_CHARACTERS,
@@ -205,8 +206,12 @@ def test_no_more_texts_wait_for_a_redis_that_is_away_than_may_and_others_can_whe
     @in_virtual_time
     async def run() -> None:
         text = "x" * 4000
+        of_room = MOST_WAITING_OF_ROOM // (len(text) + QUESTION_CHARACTERS)
+        waiting = [say(connection, "flooded", text) for _ in range(of_room)]
+        with pytest.raises(Unavailable, match="too much waits"):
+            await say(connection, "flooded", text)
         most = MOST_WAITING // (len(text) + QUESTION_CHARACTERS)
-        waiting = [say(connection, "lobby", text) for _ in range(most)]
+        waiting += [say(connection, f"room-{number}", text) for number in range(most - of_room)]
         with pytest.raises(Unavailable, match="too much waits"):
             await say(connection, "lobby", text)
         assert not any(one.done() for one in waiting)
