@@ -517,8 +517,7 @@ class WebSocketProtocol(StockProtocol):
         super().check_timeouts()
 
     def serverClose(self, code: int | None = None) -> None:  # noqa: N802 - Daphne's name
-        """Of a socket that is too old. Stock's 1000 says that all is done, and this one is to come back."""
-        self.go_away()
+        """Of a socket that is too old: check_timeouts has planned its end, at a moment of its own."""
 
     def go_away(self) -> None:
         if self.state == OPEN:

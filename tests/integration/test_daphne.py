@@ -221,7 +221,8 @@ def test_old_sockets_are_ended_with_1012_and_not_all_at_once(request: pytest.Fix
     async def lives(port: int) -> list[tuple[int, float]]:
         return await asyncio.gather(*[life(port) for _ in range(10)])
 
-    with running("daphne", request.path, tmp_path, "--websocket_timeout", "4") as server:
+    # Daphne looks every 2 s: here for the first time when they are too old already.
+    with running("daphne", request.path, tmp_path, "--websocket_timeout", "3") as server:
         codes, ages = zip(*asyncio.run(lives(server.port)), strict=True)
         told = {server.wait_for("disconnected")["disconnected"] for _ in codes}
     assert set(codes) == told == {1012}
