@@ -3,7 +3,7 @@
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,31 +30,44 @@ networks:
 IPV6_IS_THERE = Path("/proc/net/if_inet6").exists()
 
 
-@pytest.fixture(scope="session")
-def fresh_clone() -> Iterator[Callable[..., Clone]]:
+@contextmanager
+def clones() -> Iterator[Callable[..., Clone]]:
     """Makes clones in which nothing was run yet; all are purged at the end, and nothing may be left."""
-    remove_interrupted()
-    clones: list[Clone] = []
+    made: list[Clone] = []
 
     def make(commit: str | None = None) -> Clone:
-        clones.append(Clone())
-        return clones[-1].copy(commit)
+        made.append(Clone())
+        return made[-1].copy(commit)
 
     yield make
     with ExitStack() as purges:
-        for clone in clones:
+        for clone in made:
             purges.callback(clone.purge)  # each, even if another fails
-    left = {clone.project: clone.leftovers() for clone in clones}
+    left = {clone.project: clone.leftovers() for clone in made}
     assert not any(left.values()), left
 
 
 @pytest.fixture(scope="session")
-def stack(fresh_clone: Callable[[], Clone]) -> Clone:
+def shared_clone() -> Iterator[Callable[..., Clone]]:
+    remove_interrupted()
+    with clones() as make:
+        yield make
+
+
+@pytest.fixture(scope="module")  # no longer: the health checks of idle stacks take much of a small machine
+def fresh_clone() -> Iterator[Callable[..., Clone]]:
+    remove_interrupted()
+    with clones() as make:
+        yield make
+
+
+@pytest.fixture(scope="session")
+def stack(shared_clone: Callable[[], Clone]) -> Clone:
     """The stack that most tests share: two Daphne workers, the default configuration.
 
     A user has added a page and a socket of their own; nothing else differs from the tree.
     """
-    clone = fresh_clone()
+    clone = shared_clone()
     add_own(clone)
     clone.make("up")
     return clone
@@ -68,12 +81,12 @@ def add_own(clone: Clone) -> None:
 
 
 @pytest.fixture(scope="session")
-def neighbour(fresh_clone: Callable[[], Clone], stack: Clone) -> Clone:
+def neighbour(shared_clone: Callable[[], Clone], stack: Clone) -> Clone:
     """A second clone, started while the first runs, with a configuration of its own, and IPv6 beside IPv4.
 
     Its files have other modes and line ends, as another user's clone may have.
     """
-    clone = fresh_clone()
+    clone = shared_clone()
     add_own(clone)
     clone.lose_modes_and_line_ends()
     subnet = f"fd00:{secrets.token_hex(2)}:{secrets.token_hex(2)}::/64"
