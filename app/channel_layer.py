@@ -15,6 +15,9 @@ Stock forgets a channel when a `receive` on it is cancelled, and so keeps it for
 subscription, when a message had just arrived: in a busy room, one leaving member in four. Here
 a channel lives as long as the task that made it, which for a consumer is its own.
 
+When Redis refuses a SUBSCRIBE, stock tells the log once a second, and the caller waits forever. Here the caller gets
+the error, and the other subscriptions of the connection go on.
+
 Stock takes any name of a group or a channel; here the names that the other layers refuse are refused (names.py).
 
 Every layer here adds a group's name to its events, since a channel that is in several groups, like
@@ -25,7 +28,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from channels.layers import InMemoryChannelLayer
@@ -57,22 +62,39 @@ FAULT_SECONDS = 1.0  # after what should not have happened
 GROUP_KEY = "__asgi_group__"
 
 
+@dataclass
+class Asked:
+    """A command that Redis answers once for each channel, or once with an error for all of them."""
+
+    command: str
+    channels: list[str]
+    answers: int = 0
+
+    @property
+    def answered(self) -> bool:
+        return self.answers == len(self.channels)
+
+
 class ConfirmingPubSub(PubSub):
-    """Tells of each SUBSCRIBE that Redis has confirmed; redis-py reads those answers and drops them."""
+    """Tells which SUBSCRIBE Redis has confirmed, and which it has refused; redis-py drops those answers."""
 
     def __init__(
         self,
         pool: ConnectionPool,
         publishers: ConnectionPool,
         confirmed: Callable[[str], None],
+        refused: Callable[[str, RedisError], None],
         resubscribed: Callable[[], None],
     ) -> None:
         super().__init__(pool)
         self.publishers = publishers
         self.confirmed = confirmed
+        self.refused = refused
         self.resubscribed = resubscribed
+        self.asked: deque[Asked] = deque()  # without an answer so far; an error does not say what it answers
 
     async def on_connect(self, connection: Any) -> None:
+        self.asked.clear()
         await self.publishers.disconnect(inuse_connections=False)
         for channel in self.pending_unsubscribe_channels:  # what nobody wants any more is not subscribed to again
             self.channels.pop(channel, None)
@@ -101,12 +123,51 @@ class ConfirmingPubSub(PubSub):
         """What is read, which is no command, is not tried again here: nobody else may be connecting then."""
         if not args:
             return await command(**options)
-        return await super()._execute(conn, command, *args, **options)  # type: ignore[no-untyped-call]
+
+        async def ask(verb: str, *channels: str | bytes, **options: Any) -> None:
+            if not conn.is_connected:
+                await conn.connect()
+            names = [name.decode() if isinstance(name, bytes) else name for name in channels]
+            self.asked.append(Asked(verb, names))
+            await command(verb, *channels, **options)
+
+        return await super()._execute(conn, ask, *args, **options)  # type: ignore[no-untyped-call]
 
     async def handle_message(self, response: Any, ignore_subscribe_messages: bool = False) -> Any:
-        if isinstance(response, list) and response[0] == b"subscribe":
+        kind = response[0] if isinstance(response, list) else None
+        if self.asked and kind in (b"subscribe", b"unsubscribe"):
+            self.asked[0].answers += 1
+            if self.asked[0].answered:
+                self.asked.popleft()
+        if kind == b"subscribe":
             self.confirmed(response[1].decode())
         return await super().handle_message(response, ignore_subscribe_messages)  # type: ignore[no-untyped-call]
+
+    def handle_error(self, error: RedisError) -> list[str]:
+        """The channels to subscribe to one at a time, because Redis refused them together.
+
+        Raises ConnectionError if the error is about the connection.
+        """
+        if isinstance(error, RedisConnectionError) or not self.asked:
+            raise RedisConnectionError(str(error)) from error
+        asked = self.asked.popleft()
+        if asked.command != "SUBSCRIBE":
+            logger.error("Redis refused %s %s: %s", asked.command, " ".join(asked.channels), error)
+        elif len(asked.channels) > 1:
+            return asked.channels
+        else:
+            self.refused(asked.channels[0], error)
+        return []
+
+    def forget(self, channel: str) -> None:
+        """Redis has refused it; do not ask again after a reconnect."""
+        self.channels.pop(self.encoder.encode(channel), None)
+
+
+class Confirmation(asyncio.Event):
+    """Set by Redis' answer to a SUBSCRIBE."""
+
+    refusal: RedisError | None = None
 
 
 class Shard(RedisSingleShardConnection):
@@ -116,22 +177,37 @@ class Shard(RedisSingleShardConnection):
         if not str(host.get("address", "")).startswith("redis://"):
             raise ImproperlyConfigured(f"CHANNEL_LAYERS: expected hosts with an address redis://…, received {[*host]}")
         super().__init__({**host, "connection_class": GuardedConnection}, channel_layer)
-        self._confirmations: dict[str, asyncio.Event] = {}
+        self._confirmations: dict[str, Confirmation] = {}
 
     def _ensure_redis(self) -> None:
         if self._redis is None:
             super()._ensure_redis()
             publishing: ConnectionPool = self._redis.connection_pool  # type: ignore[attr-defined]  # set just now
             repeating = create_pool({**self.host, "retry": Retry(NoBackoff(), 1)})
-            self._pubsub = ConfirmingPubSub(repeating, publishing, self._confirm, self.channel_layer.resubscribed.set)
+            self._pubsub = ConfirmingPubSub(
+                repeating, publishing, self._confirm, self._refuse, self.channel_layer.resubscribed.set
+            )
 
     def _confirm(self, channel: str) -> None:
         if confirmation := self._confirmations.get(channel):
             confirmation.set()
 
+    def _refuse(self, channel: str, error: RedisError) -> None:
+        confirmation = self._confirmations.get(channel)
+        if confirmation is None or confirmation.is_set():
+            # Its receivers wait on. The next reconnect asks again.
+            logger.error("nothing arrives from %s any more, Redis refused SUBSCRIBE: %s", channel, error)
+            return
+        confirmation.refusal = error
+        confirmation.set()
+
+    def is_confirmed(self, channel: str) -> bool:
+        confirmation = self._confirmations.get(channel)
+        return confirmation is not None and confirmation.is_set()
+
     async def subscribe(self, channel: str) -> None:
-        """Raises TimeoutError when Redis does not confirm, RedisError when it cannot be asked."""
-        confirmation = self._confirmations.setdefault(channel, asyncio.Event())
+        """Raises TimeoutError when Redis does not confirm, RedisError when it cannot be asked or refuses."""
+        confirmation = self._confirmations.setdefault(channel, Confirmation())
         try:
             await super().subscribe(channel)
             # Outside the lock that the shard's commands share: others need not wait for this answer.
@@ -142,8 +218,18 @@ class Shard(RedisSingleShardConnection):
                 with suppress(RedisError):
                     await self.unsubscribe(channel)
             raise
+        if confirmation.refusal:
+            self._forget_refused(channel, confirmation)
+            raise type(confirmation.refusal)(f"SUBSCRIBE {channel}: {confirmation.refusal}")
         if channel not in self._subscribed_to:
             raise RedisConnectionError(f"{channel} was unsubscribed before Redis had confirmed it")
+
+    def _forget_refused(self, channel: str, confirmation: Confirmation) -> None:
+        if self._confirmations.get(channel) is confirmation:  # it may have been asked for again meanwhile
+            del self._confirmations[channel]
+            self._subscribed_to.discard(channel)
+            if self._pubsub:
+                self._pubsub.forget(channel)
 
     async def unsubscribe(self, channel: str) -> None:
         if confirmation := self._confirmations.pop(channel, None):
@@ -187,13 +273,20 @@ class Shard(RedisSingleShardConnection):
 
     async def _receive_some(self, pubsub: Any) -> None:
         """All that has arrived: redis-py's get_message() takes longer for one than the layer for ten."""
+        one_at_a_time: list[str] = []
         for response in await pubsub.connection.arrived():
-            if isinstance(response, RedisError):  # made anew, so that what lies behind it is caught up with
-                raise RedisConnectionError(str(response)) from response
-            if response[0] == b"message":
+            if isinstance(response, RedisError):
+                one_at_a_time += pubsub.handle_error(response)
+            elif response[0] == b"message":
                 self._receive_message({"channel": response[1], "data": response[2]})
             else:
                 await pubsub.handle_message(response)
+        if one_at_a_time:
+            async with self._lock:
+                for channel in one_at_a_time:
+                    if channel in self._subscribed_to:
+                        await pubsub.subscribe(channel)
+            self.channel_layer.resubscribed.set()
 
     async def resubscribe(self) -> None:
         """Gives up the connection; the receiving task, whose reading fails, connects and subscribes anew."""
@@ -248,13 +341,23 @@ class LoopLayer(RedisPubSubLoopLayer):
 
     async def receive(self, channel: str) -> dict[str, Any]:
         self._names.require_valid_channel_name(channel)
+        shard = self._get_shard(channel)
+        if channel in self.channels and not shard.is_confirmed(channel):  # someone else has just asked for it
+            await shard.subscribe(channel)
         message: dict[str, Any] = await super().receive(channel)
         return message
 
     async def group_add(self, group: str, channel: str) -> None:
         self._names.require_valid_group_name(group)
         self._names.require_valid_channel_name(channel)
-        await super().group_add(group, channel)
+        name = self._get_group_channel_name(group)
+        was_member = channel in self.groups.get(name, ())
+        try:
+            await super().group_add(group, channel)
+        except (RedisError, TimeoutError):
+            if not was_member:  # stock keeps a member that could not be added
+                self._remove_member(name, channel)
+            raise
 
     async def group_discard(self, group: str, channel: str) -> None:
         self._names.require_valid_group_name(group)
@@ -264,6 +367,12 @@ class LoopLayer(RedisPubSubLoopLayer):
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
         self._names.require_valid_group_name(group)
         await super().group_send(group, {**message, GROUP_KEY: group})
+
+    def _remove_member(self, group_channel: str, channel: str) -> None:
+        members = self.groups.get(group_channel, set())
+        members.discard(channel)
+        if not members:
+            self.groups.pop(group_channel, None)
 
     async def resubscribe(self) -> None:
         for shard in self._shards:

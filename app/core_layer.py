@@ -10,6 +10,8 @@ What comes for a channel whose receiver has gone, sent before it left its groups
 ever: a queue for about every second member that leaves a busy room. Here a channel ends with the task that made
 it, which for a consumer is its own, and what still comes is dropped; unless somebody receives on it again.
 
+A second layer's prefix that does not begin with `asgi` gets that in front, since Redis' user may touch no other keys.
+
 A group's name is added to its events, as by the other layers (channel_layer.py).
 """
 
@@ -36,6 +38,8 @@ logger = logging.getLogger(__name__)
 BEAT_SECONDS = 5.0
 # A process that comes back later than this finds none of its sockets open.
 RETURN_SECONDS = 3600
+# The only keys of layers that Redis' user may touch begin with this: services/redis/redis-start.sh.
+OWN_KEYS = "asgi"
 
 HEARTBEAT = Path(__file__).with_name("heartbeat.lua").read_text()
 
@@ -71,6 +75,9 @@ class CoreChannelLayer(StrictNames, RedisChannelLayer):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        prefix: str = self.prefix
+        if not prefix.startswith(OWN_KEYS):  # a second layer's; the `@` is in no name, so no keys are shared
+            self.prefix: str = f"{OWN_KEYS}@{prefix}"
         self.receive_buffer = Buffers(self.capacity)
         self._beating: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = WeakKeyDictionary()
 
