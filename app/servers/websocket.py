@@ -1,5 +1,7 @@
 """What a WebSocket is to both servers: its limits, its times, and the forms of what is said."""
 
+from __future__ import annotations
+
 import asyncio
 import re
 import sys
@@ -34,9 +36,28 @@ HEADER_NAME = re.compile(rb"[-!#$%&'*+.^_`|~0-9A-Za-z]+")  # RFC 9110, 5.6.2
 Headers = list[tuple[bytes, bytes]]
 
 
+class Fanout(dict[str, Any]):
+    """The extension by which a connection is written to past `send`.
+
+    Applications copy scopes, and pickle them. A copy in this process is the same connection's. What is pickled has
+    left its connection behind: it comes out as an empty dictionary, and its reader uses `send`.
+    """
+
+    __slots__ = ()
+
+    def __copy__(self) -> Fanout:
+        return self
+
+    def __deepcopy__(self, _: dict[int, Any]) -> Fanout:
+        return self
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        return dict, ()
+
+
 def extensions(connection: Any) -> dict[str, dict[str, Any]]:
     """Of a scope; docs/decisions/0008 says what they mean."""
-    fanout = {name: getattr(connection, name) for name in ("write", "unsent", "drained", "read_together")}
+    fanout = Fanout((name, getattr(connection, name)) for name in ("write", "unsent", "drained", "read_together"))
     return {"websocket.http.response": {}, "channels.fanout": fanout}
 
 
