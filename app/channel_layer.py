@@ -21,7 +21,8 @@ the error, and the other subscriptions of the connection go on.
 Stock takes any name of a group or a channel; here the names that the other layers refuse are refused (names.py).
 
 Every layer here adds a group's name to its events, since a channel that is in several groups, like
-a hub's, could not tell them apart.
+a hub's, could not tell them apart. `receive` takes it out again: a consumer gets what was sent, as with
+stock. A hub asks for events with their group, by `deliver` or `receive_with_group`.
 """
 
 from __future__ import annotations
@@ -60,6 +61,11 @@ CONNECTING_SECONDS = 1.0  # for one attempt; others wait for the lock meanwhile
 FAULT_SECONDS = 1.0  # after what should not have happened
 # In the manner of the core layer's own `__asgi_channel__`.
 GROUP_KEY = "__asgi_group__"
+
+
+def as_sent(event: dict[str, Any]) -> dict[str, Any]:
+    """The event without its group's name. A copy: the core layer gives one event to several channels."""
+    return {key: value for key, value in event.items() if key != GROUP_KEY}
 
 
 @dataclass
@@ -344,8 +350,7 @@ class LoopLayer(RedisPubSubLoopLayer):
         shard = self._get_shard(channel)
         if channel in self.channels and not shard.is_confirmed(channel):  # someone else has just asked for it
             await shard.subscribe(channel)
-        message: dict[str, Any] = await super().receive(channel)
-        return message
+        return as_sent(await super().receive(channel))
 
     async def group_add(self, group: str, channel: str) -> None:
         self._names.require_valid_group_name(group)
@@ -431,3 +436,10 @@ class NamingMemoryChannelLayer(StrictNames, InMemoryChannelLayer):
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
         await super().group_send(group, {**message, GROUP_KEY: group})
+
+    async def receive(self, channel: str) -> dict[str, Any]:
+        return as_sent(await self.receive_with_group(channel))
+
+    async def receive_with_group(self, channel: str) -> dict[str, Any]:
+        event: dict[str, Any] = await super().receive(channel)
+        return event

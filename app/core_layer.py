@@ -12,7 +12,7 @@ it, which for a consumer is its own, and what still comes is dropped; unless som
 
 A second layer's prefix that does not begin with `asgi` gets that in front, since Redis' user may touch no other keys.
 
-A group's name is added to its events, as by the other layers (channel_layer.py).
+A group's name is added to its events, and taken out for consumers, as by the other layers (channel_layer.py).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from weakref import WeakKeyDictionary
 from channels_redis.core import BoundedQueue, RedisChannelLayer
 from redis.exceptions import RedisError
 
-from app.channel_layer import GROUP_KEY
+from app.channel_layer import GROUP_KEY, as_sent
 from app.names import StrictNames
 
 logger = logging.getLogger(__name__)
@@ -111,6 +111,9 @@ class CoreChannelLayer(StrictNames, RedisChannelLayer):
         return channel
 
     async def receive(self, channel: str) -> dict[str, Any]:
+        return as_sent(await self.receive_with_group(channel))
+
+    async def receive_with_group(self, channel: str) -> dict[str, Any]:
         self.require_valid_channel_name(channel)
         await self._live()
         self.receive_buffer.ended.pop(channel, None)
