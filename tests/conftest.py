@@ -10,8 +10,8 @@ import django
 import pytest
 from django.db import connections
 
-# The stacks that tests/stack and tests/browser share.
-pytest_plugins = ["tests.stack.stacks"]
+# What several suites share: the stacks, and a Redis.
+pytest_plugins = ["tests.stack.stacks", "tests.integration.redis_server"]
 
 ENVIRONMENT = {
     "SECRET_KEY": "unused-but-long-enough-to-satisfy-the-deployment-checks-0123456789",

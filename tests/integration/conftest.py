@@ -20,7 +20,7 @@ from MyChannels.hub import Hub
 
 from . import members as room_members
 from .members import Member
-from .redis_server import RedisServer, running
+from .redis_server import RedisServer
 
 Enter = Callable[..., Awaitable[Member]]
 Workers = Callable[[], Hub]
@@ -34,12 +34,6 @@ def database_in_every_thread(django_db_blocker: DjangoDbBlocker) -> Iterator[Non
     """Consumers' threads look after their connections whether or not a test is about the database."""
     with django_db_blocker.unblock():
         yield
-
-
-@pytest.fixture(scope="session")
-def redis_server() -> Iterator[RedisServer]:
-    with running() as server:
-        yield server
 
 
 @pytest.fixture(scope="session")
