@@ -13,7 +13,7 @@ shipped=(
     # When the others have ended: containers that come and go change the host's network, and Chromium drops its sockets.
     tests/browser
 )
-rest=(tests/unit tests/javascript tests/micro tests/integration) # quickest first
+rest=(tests/unit tests/javascript tests/micro tests/integration tests/third_party) # quickest first
 
 bash tests/image.sh true # which both would build
 said=.state/tests.log
