@@ -10,7 +10,7 @@ from channels.testing import WebsocketCommunicator
 from django.urls import path
 
 from app.handshake import OriginGuard
-from app.sessions import Sessions
+from app.sessions import AuthMiddlewareStack
 
 
 class Copies(AsyncJsonWebsocketConsumer):
@@ -26,7 +26,7 @@ class Copies(AsyncJsonWebsocketConsumer):
 
 async def test_the_scope_of_a_consumer_can_be_copied_and_pickled() -> None:
     routes: Any = [path("copies/<name>/", Copies.as_asgi())]
-    socket = WebsocketCommunicator(OriginGuard(Sessions(URLRouter(routes)), []), "/copies/a/")
+    socket = WebsocketCommunicator(OriginGuard(AuthMiddlewareStack(URLRouter(routes)), []), "/copies/a/")
     assert (await socket.connect(timeout=5))[0]
     assert [await socket.receive_json_from(timeout=5) for _ in range(2)] == [["a", False]] * 2
     await socket.disconnect(timeout=5)
