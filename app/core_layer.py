@@ -28,10 +28,12 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from channels_redis.core import BoundedQueue, RedisChannelLayer
+from channels_redis.utils import create_pool
 from redis.exceptions import RedisError
 
 from app.channel_layer import GROUP_KEY, as_sent
 from app.names import StrictNames
+from MyChannels.connection import ResolvedConnection
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +82,12 @@ class CoreChannelLayer(StrictNames, RedisChannelLayer):
             self.prefix: str = f"{OWN_KEYS}@{prefix}"
         self.receive_buffer = Buffers(self.capacity)
         self._beating: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = WeakKeyDictionary()
+
+    def create_pool(self, index: int) -> Any:
+        host = self.hosts[index]
+        if str(host.get("address", "")).startswith("redis://"):  # redis-py has other classes for other schemes
+            host = {"connection_class": ResolvedConnection, **host}
+        return create_pool(host)
 
     @property
     def channels(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 
 from app.drain import draining
 from app.threads import OwnThreads
+from MyChannels.connection import ResolvedConnection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -35,7 +36,9 @@ async def database() -> None:
 
 async def redis() -> None:
     """Raises unless Redis answers PING."""
-    async with Redis.from_url(settings.REDIS_URL, password=settings.REDIS_PASSWORD) as client:
+    async with Redis.from_url(
+        settings.REDIS_URL, password=settings.REDIS_PASSWORD, connection_class=ResolvedConnection
+    ) as client:
         await client.ping()
 
 
