@@ -6,14 +6,16 @@ not hear their own joining. Here a subscription counts once Redis has confirmed 
 
 After a restart of Redis the connections in the pools are dead, and the first use of each fails.
 Here SUBSCRIBE, which may be repeated, is sent once more; PUBLISH, which may not, gets a new
-connection as soon as the subscription has one.
+connection when the pool's own is found to be lost, or as soon as the subscription has a new one.
 
 Nobody is told when the subscriptions were lost with their connection and made anew; here
 `resubscribed` is set then, and `resubscribe()` makes them anew.
 
 Stock forgets a channel when a `receive` on it is cancelled, and so keeps it for ever, with its
 subscription, when a message had just arrived: in a busy room, one leaving member in four. Here
-a channel lives as long as the task that made it, which for a consumer is its own.
+a channel that was received on lives as long as the task that made it, which for a consumer is its own. A channel that
+was not, like one that `async_to_sync(layer.new_channel)()` has made, is kept for a minute, and for another after each
+receive.
 
 When Redis refuses a SUBSCRIBE, stock tells the log once a second, and the caller waits forever. Here the caller gets
 the error, and the other subscriptions of the connection go on.
@@ -59,6 +61,7 @@ WAITING_SECONDS = 0.1  # how often a worker looks whether it has a subscription 
 RETRY_SECONDS = 0.1  # between two attempts to reach Redis
 CONNECTING_SECONDS = 1.0  # for one attempt; others wait for the lock meanwhile
 FAULT_SECONDS = 1.0  # after what should not have happened
+UNUSED_SECONDS = 60.0  # for a channel that its maker has not received on; as the core layer's `expiry`
 # In the manner of the core layer's own `__asgi_channel__`.
 GROUP_KEY = "__asgi_group__"
 
@@ -79,6 +82,18 @@ class Asked:
     @property
     def answered(self) -> bool:
         return self.answers == len(self.channels)
+
+
+class PooledConnection(GuardedConnection):
+    """Connects again before it is used, if it was lost while it lay in the pool.
+
+    redis-py does that only where maintenance notifications are off, and they are on by default.
+    """
+
+    async def connect(self) -> None:
+        if self._writer and self._reader and (self._writer.transport.is_closing() or self._reader.at_eof()):
+            await self.disconnect(nowait=True)
+        await super().connect()  # type: ignore[no-untyped-call]
 
 
 class ConfirmingPubSub(PubSub):
@@ -182,14 +197,16 @@ class Shard(RedisSingleShardConnection):
     def __init__(self, host: dict[str, Any], channel_layer: RedisPubSubLoopLayer) -> None:
         if not str(host.get("address", "")).startswith("redis://"):
             raise ImproperlyConfigured(f"CHANNEL_LAYERS: expected hosts with an address redis://…, received {[*host]}")
-        super().__init__({**host, "connection_class": GuardedConnection}, channel_layer)
+        super().__init__({**host, "connection_class": PooledConnection}, channel_layer)
         self._confirmations: dict[str, Confirmation] = {}
 
     def _ensure_redis(self) -> None:
         if self._redis is None:
             super()._ensure_redis()
             publishing: ConnectionPool = self._redis.connection_pool  # type: ignore[attr-defined]  # set just now
-            repeating = create_pool({**self.host, "retry": Retry(NoBackoff(), 1)})
+            repeating = create_pool(
+                {**self.host, "connection_class": GuardedConnection, "retry": Retry(NoBackoff(), 1)}
+            )
             self._pubsub = ConfirmingPubSub(
                 repeating, publishing, self._confirm, self._refuse, self.channel_layer.resubscribed.set
             )
@@ -332,6 +349,8 @@ class LoopLayer(RedisPubSubLoopLayer):
         self._names = StrictNames()
         self.resubscribed = asyncio.Event()
         self._shards = [Shard(host, self) for host in decode_hosts(hosts)]
+        self._received_on: dict[str, bool] = {}  # the channels whose makers still run
+        self._unused: dict[str, asyncio.TimerHandle] = {}
         self._forgetting: set[asyncio.Task[None]] = set()  # the loop holds its tasks weakly
 
     async def _subscribe_to_channel(self, channel: str) -> None:
@@ -350,7 +369,17 @@ class LoopLayer(RedisPubSubLoopLayer):
         shard = self._get_shard(channel)
         if channel in self.channels and not shard.is_confirmed(channel):  # someone else has just asked for it
             await shard.subscribe(channel)
-        return as_sent(await super().receive(channel))
+        if channel in self._received_on:
+            self._received_on[channel] = True
+            return as_sent(await super().receive(channel))
+        unused = self._unused.pop(channel, None)
+        if unused:
+            unused.cancel()
+        try:
+            return as_sent(await super().receive(channel))
+        finally:
+            if unused and channel in self.channels:
+                self._forget_later(channel)
 
     async def group_add(self, group: str, channel: str) -> None:
         self._names.require_valid_group_name(group)
@@ -384,13 +413,35 @@ class LoopLayer(RedisPubSubLoopLayer):
             await shard.resubscribe()
 
     async def new_channel(self, prefix: str = "specific.") -> str:
-        """A channel that is forgotten when the current task ends."""
+        """A channel that is forgotten when the current task ends, or somewhat later if nobody has received on it."""
         channel: str = await super().new_channel(prefix)
         if task := asyncio.current_task():
-            task.add_done_callback(lambda _: self._forget(channel))
+            self._received_on[channel] = False
+            task.add_done_callback(lambda _: self._maker_ended(channel))
         return channel
 
+    def _maker_ended(self, channel: str) -> None:
+        if self._received_on.pop(channel):
+            self._forget(channel)
+        elif channel in self.channels:
+            self._forget_later(channel)
+
+    def _forget_later(self, channel: str) -> None:
+        loop = asyncio.get_running_loop()
+        self._unused[channel] = loop.call_later(UNUSED_SECONDS, self._forget_unused, channel)
+
+    def _forget_unused(self, channel: str) -> None:
+        del self._unused[channel]
+        self._forget(channel)
+
+    async def flush(self) -> None:
+        for unused in self._unused.values():
+            unused.cancel()
+        self._unused.clear()
+        await super().flush()
+
     def deliver(self, channel: str, handle: Callable[[dict[str, Any]], None]) -> None:
+        self._received_on[channel] = True
         waiting: asyncio.Queue[bytes] = self.channels[channel]
         self.channels[channel] = delivery = Delivery(handle, self.channel_layer.deserialize)
         while not waiting.empty():
