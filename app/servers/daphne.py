@@ -40,6 +40,7 @@ from twisted.internet.tcp import Connection, Port
 from twisted.web.http import HTTPChannel
 
 from app.drain import draining
+from app.lateness import watch
 from app.servers.files import raise_limit
 from app.servers.memory import freeze
 from app.servers.readers import Readers
@@ -604,6 +605,7 @@ class Server(StockServer):
     def listen_success(self, port: Any) -> None:
         self.ports.append(port)
         super().listen_success(port)
+        reactor.callLater(0, watch)  # once it runs
 
     # --- The end ---
 
