@@ -76,8 +76,8 @@ watch: ## Work inside the running stack: containers follow the sources of this f
 	@bash deploy/watch.sh
 
 .PHONY: migrations
-migrations: ## Write the migrations that changed models need
-	@bash deploy/migrations.sh
+migrations: ## Write the migrations that changed models need, of one app: make migrations A=chat
+	@bash deploy/migrations.sh $(A)
 
 ##@ Prove
 
