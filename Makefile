@@ -97,6 +97,10 @@ test: ## Every test, from a fresh clone too: make test T=tests/unit
 test-chaos: ## Faults under load, and what clients lost by them: make test-chaos S=redis-restart
 	@bash tests/chaos.sh "$(S)"
 
+.PHONY: test-upstream
+test-upstream: ## The own tests of packages that we subclass, against our classes: make test-upstream S=channels-redis
+	@bash tests/image.sh python -m tests.upstream $(S)
+
 .PHONY: soak
 soak: ## Churn, and whether anything grows by it: make soak MINUTES=30
 	@bash tests/soak.sh "$(MINUTES)"
@@ -143,4 +147,4 @@ purge: ## Remove the stack with its data and secrets; asks first (YES=1 answers)
 
 .PHONY: help
 help: ## This list
-	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -68,6 +68,8 @@ GROUP_KEY = "__asgi_group__"
 
 def as_sent(event: dict[str, Any]) -> dict[str, Any]:
     """The event without its group's name. A copy: the core layer gives one event to several channels."""
+    if not isinstance(event, dict):  # pub/sub carries anything that can be serialized
+        return event
     return {key: value for key, value in event.items() if key != GROUP_KEY}
 
 

@@ -32,7 +32,7 @@ def receiving(layer: Any, channel: str) -> Iterator[asyncio.Task[dict[str, Any]]
     task.cancel()
 
 
-async def send_until(done: asyncio.Future[Any], layer: Any, channel: str, event: dict[str, Any]) -> Any:
+async def send_until(done: asyncio.Future[Any], layer: Any, channel: str, event: Any) -> Any:
     """The result. The pub/sub layer keeps nothing for a receiver that comes later."""
     async with asyncio.timeout(SECONDS):
         while not done.done():
@@ -44,6 +44,13 @@ async def send_until(done: asyncio.Future[Any], layer: Any, channel: str, event:
 async def test_what_is_sent_to_a_name_reaches_its_receiver(layer: Any, name: str) -> None:
     with receiving(layer, name) as task:
         assert await send_until(task, layer, name, {"type": "job", "n": 1}) == {"type": "job", "n": 1}
+
+
+@pubsub_only
+async def test_the_pubsub_layer_carries_what_is_no_event(layer: Any, name: str) -> None:
+    """As stock's does."""
+    with receiving(layer, name) as task:
+        assert await send_until(task, layer, name, "text") == "text"
 
 
 async def test_a_runworker_serves_a_named_channel(layer: Any, name: str) -> None:
