@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 PERIOD = 0.05  # seconds
 LATE = 0.1
-LOG_SECONDS = 10.0  # from one line about a part to the next
+LOG_SECONDS = 10.0  # from one line about a handler to the next
 
 SECONDS = Counter(
     "late_seconds",
@@ -53,7 +53,7 @@ class Part:
         self._thread = 0
         self._at = ""  # as far as this lateness is known
         self._counted = 0.0  # seconds of it
-        self._quiet_until = float("-inf")
+        self._logged: dict[str, float] = {}  # when, by handler
 
     def look(self, now: float, stood_still: bool) -> None:
         """Asks, or counts for how long the answer has not come."""
@@ -77,10 +77,11 @@ class Part:
         self._answered = time.monotonic()
 
     def _say(self, now: float, late: float) -> None:
-        SECONDS.labels(self.name, self._at.partition(" ")[0] or "unknown").inc(max(0.0, late - self._counted))
+        at = self._at.partition(" ")[0] or "unknown"
+        SECONDS.labels(self.name, at).inc(max(0.0, late - self._counted))
         self._counted = late
-        if now >= self._quiet_until:
-            self._quiet_until = now + LOG_SECONDS
+        if now - self._logged.get(at, float("-inf")) >= LOG_SECONDS:
+            self._logged[at] = now
             logger.warning("the %s is %.0f ms late; at work: %s", self.name, late * 1000, self._at or "unknown")
 
 

@@ -5,85 +5,20 @@ djangorestframework-simplejwt) and django-channels-jwt-auth-middleware.
 """
 
 import json
-import os
-import secrets
-import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
-from websockets.typing import Origin, Subprotocol
+from websockets.sync.client import ClientConnection
+from websockets.typing import Origin
 
 from app.accounts import LOGIN_ENDED
-from tests.integration import socket_server
-from tests.integration.redis_server import RedisServer
 from tests.integration.socket_server import DEADLINE, Server
+from tests.third_party.project import Project
 
-FOLDER = Path(__file__).parent
-ROOT = FOLDER.parents[1]
+APPLICATION = Path(__file__).with_name("placements.py")
 STACKS = ["ours", "stock"]
-
-
-class Project:
-    """A server with a database that knows Ann by her tokens, and Bob by his session."""
-
-    def __init__(self, folder: Path, redis: RedisServer) -> None:
-        self.database = folder / "db.sqlite3"
-        self.settings = {
-            "DATA_DIR": str(folder),
-            "DJANGO_SETTINGS_MODULE": "tests.third_party.settings",
-            "REDIS_URL": redis.url,
-            "REDIS_PASSWORD": redis.password,
-            "SECRET_KEY": "unused-but-long-enough-to-be-the-key-of-a-token-0123456789",
-        }
-        self.tokens = self.prepared()
-        self.server: Server
-
-    def prepared(self) -> dict[str, str]:
-        environment = {"PATH": os.environ["PATH"], "PUBLIC_URL": "http://localhost", **self.settings}
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.third_party.prepare"],
-            cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return dict(json.loads(done.stdout))
-
-    def connect(
-        self, placement: str, query: str = "", path: str = "ws/chat/tokens/", **options: Any
-    ) -> ClientConnection:
-        address = f"ws://127.0.0.1:{self.server.port}/{placement}/{path}?{query}"
-        client: ClientConnection = connect(
-            address, subprotocols=[Subprotocol("chat.v1")], open_timeout=DEADLINE, proxy=None, **options
-        )
-        return client
-
-    def sign_in(self) -> str:
-        """A cookie of Bob's, with a session of its own."""
-        session = "s" * 28 + secrets.token_hex(2)
-        self.execute(
-            "INSERT INTO django_session SELECT ?, session_data, expire_date FROM django_session WHERE session_key = ?",
-            session,
-            self.tokens["session"],
-        )
-        return self.tokens["cookie"].replace(self.tokens["session"], session)
-
-    def end(self, cookie: str) -> None:
-        self.execute("DELETE FROM django_session WHERE session_key = ?", cookie.partition("=")[2])
-
-    def execute(self, statement: str, *values: str) -> None:
-        with closing(sqlite3.connect(self.database, timeout=DEADLINE)) as database, database:
-            assert database.execute(statement, values).rowcount == 1
-
-    def welcomed(self, placement: str, query: str = "", **options: Any) -> str:
-        """The name that the room has for a client."""
-        with self.connect(placement, query, **options) as client:
-            return str(json.loads(client.recv(DEADLINE))["name"])
 
 
 def read_all(client: ClientConnection) -> None:
@@ -91,13 +26,10 @@ def read_all(client: ClientConnection) -> None:
         client.recv(DEADLINE)
 
 
-@pytest.fixture(scope="module")
-def project(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    folder = tmp_path_factory.mktemp("third_party")
-    project = Project(folder, redis_server)
-    application = FOLDER / "placements.py"
-    with socket_server.running("daphne", application, folder, **project.settings) as project.server:
-        yield project
+@pytest.fixture(scope="module", autouse=True)
+def server(project: Project) -> Iterator[Server]:
+    with project.serving(APPLICATION) as server:
+        yield server
 
 
 DRF = ["ours-drf-inside", "stock-drf-inside", "ours-drf-outside", "none-drf"]

@@ -98,7 +98,7 @@ def test_a_part_that_answers_in_time_is_not_spoken_of(clock: Clock, caplog: pyte
     assert not caplog.records
 
 
-def test_who_keeps_a_part_is_counted_until_it_answers_and_logged_once(
+def test_each_who_keeps_a_part_is_counted_until_it_answers_and_logged_once(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
@@ -112,7 +112,8 @@ def test_who_keeps_a_part_is_counted_until_it_answers_and_logged_once(
     clock.look(1)
     assert clock.counted() == {"shop.Consumer.receive": 2.5, "shop.Other.receive": 0.5}
     assert [record.getMessage() for record in caplog.records] == [
-        "the part is 250 ms late; at work: shop.Consumer.receive (line 7)"
+        "the part is 250 ms late; at work: shop.Consumer.receive (line 7)",
+        "the part is 2750 ms late; at work: shop.Other.receive (line 9)",
     ]
 
 
