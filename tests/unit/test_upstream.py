@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.upstream import strict
-from tests.upstream.source import locked
+from tests.upstream.source import UnreachableRepository, clone, locked
 
 FOLDER = Path(strict.__file__).parent
 TESTS = """
@@ -66,3 +66,15 @@ def test_a_locked_package_comes_with_its_version_and_hashes() -> None:
     assert locked(lock, "beta") == (beta, "2.1")
     with pytest.raises(LookupError):
         locked(lock, "gamma")
+
+
+def test_a_package_without_tests_comes_from_the_tag_of_its_repository(tmp_path: Path) -> None:
+    repository = tmp_path / "repository"
+    git = ["git", "-C", str(repository), "-c", "user.name=a", "-c", "user.email=a"]
+    repository.mkdir()
+    for arguments in (["init"], ["commit", "--allow-empty", "--message", "a"], ["tag", "1.0"]):
+        subprocess.run([*git, *arguments], capture_output=True, check=True)
+    clone(repository.as_uri(), "1.0", tmp_path / "found")
+    assert (tmp_path / "found" / ".git").exists()
+    with pytest.raises(UnreachableRepository, match="tag"):
+        clone(repository.as_uri(), "2.0", tmp_path / "not found")

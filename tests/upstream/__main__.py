@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tests.integration.redis_server import RedisServer, running
-from tests.upstream.source import source
+from tests.upstream.source import UnreachableRepository, source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,11 +30,18 @@ class Suite(NamedTuple):
     plugin: str
     paths: list[str]
     redis_user: str = ""  # empty: needs no Redis
+    repository: str = ""  # of a package that publishes its source package without its tests
 
 
 # Not their test_sentinel.py and test_pubsub_sentinel.py: the stack has no Sentinel.
 CHANNELS_REDIS = [f"tests/test_{name}.py" for name in ("core", "pubsub", "serializers", "utils")]
 SUITES = {
+    "channels": Suite(
+        "channels",
+        "with_our_memory_layer",
+        [f"tests/test_{name}.py" for name in ("inmemorychannel", "layers", "generic_websocket")],
+        repository="https://github.com/django/channels",
+    ),
     "channels-redis": Suite("channels-redis", "with_our_layers", CHANNELS_REDIS, redis_user="admin"),
     "channels-redis-acl": Suite("channels-redis", "with_our_layers", CHANNELS_REDIS, redis_user="app"),
 }
@@ -42,7 +49,7 @@ SUITES = {
 
 def run(name: str, redis: RedisServer | None) -> bool:
     suite = SUITES[name]
-    folder = source(suite.package)
+    folder = source(suite.package, suite.repository)
     environment = {
         **os.environ,
         "PYTHONPATH": f"{HERE}{os.pathsep}{ROOT}",
@@ -80,10 +87,18 @@ def main() -> None:
             f"upstream: expected: {' '.join(SUITES)}\n"
             f"upstream: mend:     make test-upstream S={next(iter(SUITES))}"
         )
+    outcomes: dict[str, list[str]] = {"ok": [], "FAILED": [], "SKIPPED": []}
     with redis_for(names) as redis:
-        failed = [name for name in names if not run(name, redis)]
-    print("\nupstream: " + (f"FAILED  {' '.join(failed)}" if failed else f"ok      {' '.join(names)}"))
-    sys.exit(bool(failed))
+        for name in names:
+            try:
+                outcomes["ok" if run(name, redis) else "FAILED"].append(name)
+            except UnreachableRepository as fault:
+                outcomes["SKIPPED"].append(f"{name} (cannot fetch {fault})")
+    print()
+    for outcome, suites in outcomes.items():
+        if suites:
+            print(f"upstream: {outcome:<7} {', '.join(suites)}")
+    sys.exit(bool(outcomes["FAILED"]))
 
 
 if __name__ == "__main__":

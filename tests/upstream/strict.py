@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import sys
 import tomllib
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,9 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+
+# What many suites ask of the package async-timeout; from Python 3.11 on, it is asyncio's own.
+sys.modules["async_timeout"] = asyncio
 
 SECONDS = 20  # for each phase of a test
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import sys
 from typing import TYPE_CHECKING, Any
 
 import channels_redis.core
@@ -16,9 +14,6 @@ from app.core_layer import CoreChannelLayer
 
 if TYPE_CHECKING:
     import pytest
-
-# From Python 3.11 on, the package async-timeout is asyncio's own.
-sys.modules["async_timeout"] = asyncio
 
 THEIRS = "redis://localhost:6379"
 ADDRESS, ADMIN = os.environ["UPSTREAM_REDIS"].removesuffix("/0"), os.environ["UPSTREAM_REDIS_ADMIN"]
