@@ -29,7 +29,12 @@ from app.metrics import Metrics
 from app.sessions import AuthMiddlewareStack
 from MyChannels.hub import Hub
 
-routes = [*MyChannels.routing.ws_urlpatterns, re_path(r"", not_found)]  # type: ignore[arg-type]  # django-stubs knows no ASGI routes
+# The first route that matches takes the socket.
+routes = [
+    # Those of your own apps go here, before ours: *chat.routing.websocket_urlpatterns,
+    *MyChannels.routing.ws_urlpatterns,
+    re_path(r"", not_found),  # type: ignore[arg-type]  # django-stubs knows no ASGI routes
+]
 sockets = Logins(URLRouter(routes))
 
 application = CorrelationIdMiddleware(
