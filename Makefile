@@ -138,8 +138,8 @@ format: ## Format and mend what can be mended
 	@bash tests/image.sh ruff check --fix .
 
 .PHONY: lock
-lock: ## Lock the newest permitted Python packages anew
-	@bash tests/lock.sh
+lock: ## Lock the newest permitted Python packages, or add one and leave the others: make lock P=name
+	@bash tests/lock.sh $(if $(P),"$(P)")
 
 .PHONY: purge
 purge: ## Remove the stack with its data and secrets; asks first (YES=1 answers)
