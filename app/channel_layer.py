@@ -47,6 +47,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
+from app.behind import close_if_behind
 from app.names import StrictNames
 from MyChannels.connection import GuardedConnection
 
@@ -62,6 +63,9 @@ RETRY_SECONDS = 0.1  # between two attempts to reach Redis
 CONNECTING_SECONDS = 1.0  # for one attempt; others wait for the lock meanwhile
 FAULT_SECONDS = 1.0  # after what should not have happened
 UNUSED_SECONDS = 60.0  # for a channel that its maker has not received on; as the core layer's `expiry`
+# That wait for a consumer whose own send waits for its client: as many as the core layer has room for.
+MOST_EVENTS = 10_000
+MOST_BYTES = 16 * 2**20
 # In the manner of the core layer's own `__asgi_channel__`.
 GROUP_KEY = "__asgi_group__"
 
@@ -345,6 +349,34 @@ class Delivery:
             logger.exception("an event could not be read: %.200r", data)
 
 
+class ConsumerQueue(asyncio.Queue[bytes]):
+    """What has come for a channel. Stock's has no bound, and a consumer whose send waits for a slow client takes
+    nothing from it; so that client is closed when too much lies here."""
+
+    waiting_bytes = 0
+
+    def __init__(self, maker: asyncio.Task[Any]) -> None:
+        super().__init__()
+        self.maker = maker
+
+    def put_nowait(self, item: bytes) -> None:
+        full = self.qsize() >= MOST_EVENTS or self.waiting_bytes + len(item) > MOST_BYTES
+        if full and close_if_behind(self.maker):
+            while not self.empty():
+                self.get_nowait()
+        else:
+            super().put_nowait(item)
+
+    def _put(self, item: bytes) -> None:
+        super()._put(item)
+        self.waiting_bytes += len(item)
+
+    def _get(self) -> bytes:
+        item = super()._get()
+        self.waiting_bytes -= len(item)
+        return item
+
+
 class LoopLayer(RedisPubSubLoopLayer):
     def __init__(self, hosts: list[Any], **options: Any) -> None:
         super().__init__(hosts, **options)
@@ -418,6 +450,7 @@ class LoopLayer(RedisPubSubLoopLayer):
         """A channel that is forgotten when the current task ends, or somewhat later if nobody has received on it."""
         channel: str = await super().new_channel(prefix)
         if task := asyncio.current_task():
+            self.channels[channel] = ConsumerQueue(task)
             self._received_on[channel] = False
             task.add_done_callback(lambda _: self._maker_ended(channel))
         return channel

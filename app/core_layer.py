@@ -25,7 +25,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from time import monotonic, time
@@ -38,6 +37,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from app.behind import close_if_behind
 from app.channel_layer import GROUP_KEY, RETRY_SECONDS, PooledConnection, as_sent
 from app.names import StrictNames
 
@@ -60,17 +60,37 @@ def owner_of(channel: str) -> str:
     return queue.rpartition(".")[2] if mark else ""
 
 
+class ConsumerQueue(BoundedQueue):
+    """What has come for a channel. Stock's drops the oldest when it is full, and nobody learns it; here the client is
+    closed for which the channel's consumer waits."""
+
+    def __init__(self, capacity: int, maker: asyncio.Task[Any] | None) -> None:
+        super().__init__(capacity)
+        self.maker = maker
+
+    def put_nowait(self, item: dict[str, Any]) -> None:
+        if self.full() and close_if_behind(self.maker):
+            while not self.empty():
+                self.get_nowait()
+        else:
+            super().put_nowait(item)
+
+
 class Buffers(defaultdict[str, Any]):
     """What has come for each channel; nothing is kept for one that has ended."""
 
     def __init__(self, capacity: int) -> None:
-        super().__init__(partial(BoundedQueue, capacity))
+        super().__init__()
         self.capacity = capacity
+        self.makers: dict[str, asyncio.Task[Any]] = {}
         self.ended: dict[str, float] = {}  # from when
 
     def __missing__(self, channel: str) -> Any:
         ended = self.ended.get(channel)
-        return BoundedQueue(self.capacity) if ended and ended <= monotonic() else super().__missing__(channel)
+        if ended and ended <= monotonic():
+            return BoundedQueue(self.capacity)
+        queue = self[channel] = ConsumerQueue(self.capacity, self.makers.get(channel))
+        return queue
 
     def end(self, channel: str, seconds: float) -> None:
         """For so many seconds there may be something on its way to the channel."""
@@ -143,10 +163,12 @@ class CoreChannelLayer(StrictNames, RedisChannelLayer):
         channel: str = await super().new_channel(prefix)
         if task := asyncio.current_task():
             self._received_on[channel] = False
+            self.receive_buffer.makers[channel] = task
             task.add_done_callback(lambda _: self._maker_ended(channel))
         return channel
 
     def _maker_ended(self, channel: str) -> None:
+        del self.receive_buffer.makers[channel]
         if self._received_on.pop(channel):
             self._memberships.pop(channel, None)
             self.receive_buffer.end(channel, self.expiry)

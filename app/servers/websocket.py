@@ -11,9 +11,12 @@ from http.client import responses
 from termios import TIOCOUTQ
 from typing import Any
 
+from app.behind import behind
+
 # What may wait for one peer beside the kernel's buffers: Centrifugo's default. A single frame may be larger, and then
-# waits alone.
+# waits alone. The hub, which cannot wait, closes a peer above it; an application's send waits above it.
 OUTGOING_BYTES = 1 << 20
+LOOK_SECONDS = 1.0  # between two looks at a peer for which an application's frames wait
 # What may wait for the application: as much again; of small messages fewer, for each costs more than its bytes.
 INCOMING_BYTES = 1 << 20
 INCOMING_MESSAGES = 256
@@ -34,6 +37,54 @@ FRAMING_HEADERS = frozenset({b"connection", b"content-length", b"transfer-encodi
 HEADER_NAME = re.compile(rb"[-!#$%&'*+.^_`|~0-9A-Za-z]+")  # RFC 9110, 5.6.2
 
 Headers = list[tuple[bytes, bytes]]
+
+
+def stall_seconds() -> int:
+    """Not above: the settings are asked for when the application has been imported, and not before."""
+    from django.conf import settings
+
+    seconds: int = settings.STALL_SECONDS
+    return seconds
+
+
+class Stall:
+    """Watches a peer as long as what an application has sent waits for it, and closes one that takes nothing."""
+
+    def __init__(self, connection: Any, application: asyncio.Task[Any] | None) -> None:
+        self.connection = connection
+        self.application = application
+        self.loop = asyncio.get_running_loop()
+        self.taken: int = connection.taken()
+        self.since = self.loop.time()
+        if application:
+            behind[application] = self.close
+        self.timer = self.loop.call_later(LOOK_SECONDS, self.look)
+
+    def look(self) -> None:
+        if not self.connection.waits():
+            self.end()
+            return
+        now, taken = self.loop.time(), self.connection.taken()
+        if taken != self.taken:
+            self.taken, self.since = taken, now
+        if now - self.since < stall_seconds():
+            self.timer = self.loop.call_later(LOOK_SECONDS, self.look)
+        else:
+            self.close()
+
+    def close(self) -> bool:
+        """Whether there was something to wait for."""
+        waits: bool = self.connection.waits()
+        self.end()
+        if waits:
+            self.connection.close_too_slow()
+        return waits
+
+    def end(self) -> None:
+        self.timer.cancel()
+        self.connection.stall = None
+        if self.application:
+            behind.pop(self.application, None)
 
 
 class Fanout(dict[str, Any]):
