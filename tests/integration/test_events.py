@@ -10,8 +10,7 @@ from channels.testing import WebsocketCommunicator
 from app.channel_layer import NamingMemoryChannelLayer
 from MyChannels import rooms
 from MyChannels.groups import room_group
-
-from .conftest import Join
+from tests.fixtures import Join
 
 EVENT = {"type": "poll.changed", "votes": {"yes": 2}, "by": ["ann"]}
 

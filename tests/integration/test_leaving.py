@@ -9,8 +9,7 @@ import pytest
 from app import channel_layer
 from MyChannels import messages
 from MyChannels.groups import room_group
-
-from .conftest import Join
+from tests.fixtures import Join
 
 Count = Callable[[str], Awaitable[int]]
 IDLE_SECONDS = 7  # longer than any wait for Redis of either layer, which end after 5

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Join
+from tests.fixtures import Join
 
 FRAMES: list[dict[str, Any]] = [
     {"text": ""},

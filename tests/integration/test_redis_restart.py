@@ -10,8 +10,8 @@ from channels_redis.pubsub import RedisPubSubChannelLayer
 from redis.asyncio import Connection, Redis
 
 from app import core_layer
+from tests.fixtures import Join
 
-from .conftest import Join
 from .redis_server import RedisServer
 
 SECONDS = 5
