@@ -9,6 +9,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
+from websockets.exceptions import InvalidMessage
 from websockets.sync.client import connect
 
 from tests.ports import reserved_port
@@ -51,7 +52,7 @@ def echoed(port: int) -> str:
         with connect(f"ws://127.0.0.1:{port}/ws/echo/dev/", proxy=None) as socket:
             socket.send('{"message": "hello"}')
             return str(json.loads(socket.recv(timeout=5))["message"])
-    except OSError:
+    except (OSError, InvalidMessage):
         return ""  # it is starting again
 
 
