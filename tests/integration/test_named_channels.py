@@ -1,8 +1,8 @@
 """Named channels, a second layer, and a channel that Redis refuses."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -25,11 +25,19 @@ def name() -> str:
     return f"jobs-{uuid4().hex}"
 
 
-@contextmanager
-def receiving(layer: Any, channel: str) -> Iterator[asyncio.Task[dict[str, Any]]]:
-    task = asyncio.create_task(layer.receive(channel))
-    yield task
-    task.cancel()
+@asynccontextmanager
+async def running(work: Coroutine[Any, Any, Any]) -> AsyncIterator[asyncio.Task[Any]]:
+    """Until the end, at which nothing of it is left."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def receiving(layer: Any, channel: str) -> AbstractAsyncContextManager[asyncio.Task[Any]]:
+    return running(layer.receive(channel))
 
 
 async def send_until(done: asyncio.Future[Any], layer: Any, channel: str, event: Any) -> Any:
@@ -42,14 +50,14 @@ async def send_until(done: asyncio.Future[Any], layer: Any, channel: str, event:
 
 
 async def test_what_is_sent_to_a_name_reaches_its_receiver(layer: Any, name: str) -> None:
-    with receiving(layer, name) as task:
+    async with receiving(layer, name) as task:
         assert await send_until(task, layer, name, {"type": "job", "n": 1}) == {"type": "job", "n": 1}
 
 
 @pubsub_only
 async def test_the_pubsub_layer_carries_what_is_no_event(layer: Any, name: str) -> None:
     """As stock's does."""
-    with receiving(layer, name) as task:
+    async with receiving(layer, name) as task:
         assert await send_until(task, layer, name, "text") == "text"
 
 
@@ -62,11 +70,8 @@ async def test_a_runworker_serves_a_named_channel(layer: Any, name: str) -> None
             if not done.done():
                 done.set_result({"channel": scope["channel"], **event})
 
-    worker = asyncio.create_task(Worker(application, [name], layer).handle())
-    try:
+    async with running(Worker(application, [name], layer).handle()):
         assert await send_until(done, layer, name, {"type": "job"}) == {"channel": name, "type": "job"}
-    finally:
-        worker.cancel()
 
 
 @pytest_asyncio.fixture
@@ -98,7 +103,7 @@ async def test_a_second_layer_with_another_prefix_has_groups_of_its_own(layer: A
 
 
 async def test_a_second_layer_has_named_channels_too(layer: Any, second: Any, name: str) -> None:
-    with receiving(second, name) as task:
+    async with receiving(second, name) as task:
         await send_until(task, second, name, {"type": "job"})
 
 
@@ -153,7 +158,7 @@ async def test_a_refused_name_can_be_used_once_it_is_allowed(layer: Any, admin: 
         with pytest.raises(NoPermissionError):
             await layer.send(name, {"type": "job"})
     await narrow_to(admin, "&asgi*", f"&{name}")
-    with receiving(layer, name) as task:
+    async with receiving(layer, name) as task:
         await send_until(task, layer, name, {"type": "job"})
 
 
@@ -179,9 +184,9 @@ async def test_names_that_are_refused_from_now_on_take_no_others_along(
     member = await layer.new_channel()
     await layer.group_add(name, member)
     try:
-        with receiving(layer, name) as task:
+        async with receiving(layer, name) as task:
             await send_until(task, layer, name, {"type": "job"})
-        with receiving(layer, name):
+        async with receiving(layer, name):
             await asyncio.sleep(0)  # until it waits
             await narrow_to(admin, "&asgi*")
             hearing = asyncio.create_task(layer.receive(member))
