@@ -76,8 +76,8 @@ watch: ## Work inside the running stack: containers follow the sources of this f
 	@bash deploy/watch.sh
 
 .PHONY: migrations
-migrations: ## Write the migrations that changed models need
-	@bash deploy/migrations.sh
+migrations: ## Write the migrations that changed models need, of one app: make migrations A=chat
+	@bash deploy/migrations.sh $(A)
 
 ##@ Prove
 
@@ -96,6 +96,10 @@ test: ## Every test, from a fresh clone too: make test T=tests/unit
 .PHONY: test-chaos
 test-chaos: ## Faults under load, and what clients lost by them: make test-chaos S=redis-restart
 	@bash tests/chaos.sh "$(S)"
+
+.PHONY: test-upstream
+test-upstream: ## The own tests of packages that we subclass, against our classes: make test-upstream S=channels-redis
+	@bash tests/image.sh python -m tests.upstream $(S)
 
 .PHONY: soak
 soak: ## Churn, and whether anything grows by it: make soak MINUTES=30
@@ -134,8 +138,8 @@ format: ## Format and mend what can be mended
 	@bash tests/image.sh ruff check --fix .
 
 .PHONY: lock
-lock: ## Lock the newest permitted Python packages anew
-	@bash tests/lock.sh
+lock: ## Lock the newest permitted Python packages, or add one and leave the others: make lock P=name
+	@bash tests/lock.sh $(if $(P),"$(P)")
 
 .PHONY: purge
 purge: ## Remove the stack with its data and secrets; asks first (YES=1 answers)
@@ -143,4 +147,4 @@ purge: ## Remove the stack with its data and secrets; asks first (YES=1 answers)
 
 .PHONY: help
 help: ## This list
-	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

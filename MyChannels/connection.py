@@ -19,6 +19,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
+from MyChannels import resolver
 from MyChannels.log import Unavailable
 from MyChannels.tick import CALM_SECONDS, next_tick
 
@@ -42,7 +43,26 @@ MOST_WAITING_OF_ROOM = MOST_WAITING // 8  # so that other rooms' texts wait a sh
 QUESTION_CHARACTERS = 200
 
 
-class GuardedConnection(RedisConnection):
+class ResolvedConnection(RedisConnection):
+    """Looks the name of its server up on threads of its own (resolver.py)."""
+
+    async def _connect(self) -> None:
+        async with asyncio.timeout(self.socket_connect_timeout):
+            addresses = await resolver.addresses(self.host, self.port)
+        name = self.host
+        try:
+            for self.host in addresses:
+                try:
+                    await super()._connect()  # type: ignore[no-untyped-call]
+                    return
+                except OSError:  # a TimeoutError too
+                    if self.host == addresses[-1]:
+                        raise
+        finally:
+            self.host = name  # which messages show
+
+
+class GuardedConnection(ResolvedConnection):
     """Says of a connection that was reset just now that it is lost; and takes and gives many at once.
 
     Up to Python 3.13.5, writing to one raises TypeError, which nobody takes for a lost connection:

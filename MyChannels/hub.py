@@ -283,7 +283,7 @@ class Hub:
             await asyncio.get_running_loop().create_future()
         while True:
             try:
-                event = await self.layer.receive(channel)
+                event = await self.layer.receive_with_group(channel)
             except LAYER_FAULTS as fault:
                 logger.warning("cannot receive: %s", fault)
                 await asyncio.sleep(RETRY_SECONDS)

@@ -47,6 +47,15 @@ class Login(NamedTuple):
     name: str  # under which the account speaks
 
 
+def opened_by_session(scope: Mapping[str, Any]) -> bool:
+    """Whether the socket's user is the one that its session names. A token's user has no session that could end."""
+    user, session = scope.get("user"), scope.get("session")
+    if user is None or session is None or not user.is_authenticated:
+        return False
+    # What is not loaded named nobody, and must not be loaded in the event loop.
+    return bool(session.session_key and session.accessed and _named_by(session)[1] == user.pk)
+
+
 class Socket:
     """What one application receives and sends, which ends with its login."""
 

@@ -6,28 +6,36 @@ not hear their own joining. Here a subscription counts once Redis has confirmed 
 
 After a restart of Redis the connections in the pools are dead, and the first use of each fails.
 Here SUBSCRIBE, which may be repeated, is sent once more; PUBLISH, which may not, gets a new
-connection as soon as the subscription has one.
+connection when the pool's own is found to be lost, or as soon as the subscription has a new one.
 
 Nobody is told when the subscriptions were lost with their connection and made anew; here
 `resubscribed` is set then, and `resubscribe()` makes them anew.
 
 Stock forgets a channel when a `receive` on it is cancelled, and so keeps it for ever, with its
 subscription, when a message had just arrived: in a busy room, one leaving member in four. Here
-a channel lives as long as the task that made it, which for a consumer is its own.
+a channel that was received on lives as long as the task that made it, which for a consumer is its own. A channel that
+was not, like one that `async_to_sync(layer.new_channel)()` has made, is kept for a minute, and for another after each
+receive.
+
+When Redis refuses a SUBSCRIBE, stock tells the log once a second, and the caller waits forever. Here the caller gets
+the error, and the other subscriptions of the connection go on.
 
 Stock keeps whatever comes for a consumer that does not keep up; here all consumers' queues share a bound.
 
 Stock takes any name of a group or a channel; here the names that the other layers refuse are refused (names.py).
 
 Every layer here adds a group's name to its events, since a channel that is in several groups, like
-a hub's, could not tell them apart.
+a hub's, could not tell them apart. `receive` takes it out again: a consumer gets what was sent, as with
+stock. A hub asks for events with their group, by `deliver` or `receive_with_group`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from channels.layers import InMemoryChannelLayer
@@ -42,6 +50,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
+from app.behind import close_if_behind
 from app.names import StrictNames
 from MyChannels.connection import GuardedConnection
 from MyChannels.limits import SHARE, Pool, memory_limit
@@ -61,26 +70,66 @@ FAULT_SECONDS = 1.0  # after what should not have happened
 EVENTS = Pool(memory_limit() // SHARE)
 SMALL_BYTES = 4096
 DROPPED = Counter("channel_layer_dropped_events", "Events that were dropped because their consumer did not keep up")
+UNUSED_SECONDS = 60.0  # for a channel that its maker has not received on; as the core layer's `expiry`
+# That wait for a consumer whose own send waits for its client: as many as the core layer has room for.
+MOST_EVENTS = 10_000
+MOST_BYTES = 16 * 2**20
 # In the manner of the core layer's own `__asgi_channel__`.
 GROUP_KEY = "__asgi_group__"
 
 
+def as_sent(event: dict[str, Any]) -> dict[str, Any]:
+    """The event without its group's name. A copy: the core layer gives one event to several channels."""
+    if not isinstance(event, dict):  # pub/sub carries anything that can be serialized
+        return event
+    return {key: value for key, value in event.items() if key != GROUP_KEY}
+
+
+@dataclass
+class Asked:
+    """A command that Redis answers once for each channel, or once with an error for all of them."""
+
+    command: str
+    channels: list[str]
+    answers: int = 0
+
+    @property
+    def answered(self) -> bool:
+        return self.answers == len(self.channels)
+
+
+class PooledConnection(GuardedConnection):
+    """Connects again before it is used, if it was lost while it lay in the pool.
+
+    redis-py does that only where maintenance notifications are off, and they are on by default.
+    """
+
+    async def connect(self) -> None:
+        if self._writer and self._reader and (self._writer.transport.is_closing() or self._reader.at_eof()):
+            await self.disconnect(nowait=True)
+        await super().connect()  # type: ignore[no-untyped-call]
+
+
 class ConfirmingPubSub(PubSub):
-    """Tells of each SUBSCRIBE that Redis has confirmed; redis-py reads those answers and drops them."""
+    """Tells which SUBSCRIBE Redis has confirmed, and which it has refused; redis-py drops those answers."""
 
     def __init__(
         self,
         pool: ConnectionPool,
         publishers: ConnectionPool,
         confirmed: Callable[[str], None],
+        refused: Callable[[str, RedisError], None],
         resubscribed: Callable[[], None],
     ) -> None:
         super().__init__(pool)
         self.publishers = publishers
         self.confirmed = confirmed
+        self.refused = refused
         self.resubscribed = resubscribed
+        self.asked: deque[Asked] = deque()  # without an answer so far; an error does not say what it answers
 
     async def on_connect(self, connection: Any) -> None:
+        self.asked.clear()
         await self.publishers.disconnect(inuse_connections=False)
         for channel in self.pending_unsubscribe_channels:  # what nobody wants any more is not subscribed to again
             self.channels.pop(channel, None)
@@ -109,12 +158,51 @@ class ConfirmingPubSub(PubSub):
         """What is read, which is no command, is not tried again here: nobody else may be connecting then."""
         if not args:
             return await command(**options)
-        return await super()._execute(conn, command, *args, **options)  # type: ignore[no-untyped-call]
+
+        async def ask(verb: str, *channels: str | bytes, **options: Any) -> None:
+            if not conn.is_connected:
+                await conn.connect()
+            names = [name.decode() if isinstance(name, bytes) else name for name in channels]
+            self.asked.append(Asked(verb, names))
+            await command(verb, *channels, **options)
+
+        return await super()._execute(conn, ask, *args, **options)  # type: ignore[no-untyped-call]
 
     async def handle_message(self, response: Any, ignore_subscribe_messages: bool = False) -> Any:
-        if isinstance(response, list) and response[0] == b"subscribe":
+        kind = response[0] if isinstance(response, list) else None
+        if self.asked and kind in (b"subscribe", b"unsubscribe"):
+            self.asked[0].answers += 1
+            if self.asked[0].answered:
+                self.asked.popleft()
+        if kind == b"subscribe":
             self.confirmed(response[1].decode())
         return await super().handle_message(response, ignore_subscribe_messages)  # type: ignore[no-untyped-call]
+
+    def handle_error(self, error: RedisError) -> list[str]:
+        """The channels to subscribe to one at a time, because Redis refused them together.
+
+        Raises ConnectionError if the error is about the connection.
+        """
+        if isinstance(error, RedisConnectionError) or not self.asked:
+            raise RedisConnectionError(str(error)) from error
+        asked = self.asked.popleft()
+        if asked.command != "SUBSCRIBE":
+            logger.error("Redis refused %s %s: %s", asked.command, " ".join(asked.channels), error)
+        elif len(asked.channels) > 1:
+            return asked.channels
+        else:
+            self.refused(asked.channels[0], error)
+        return []
+
+    def forget(self, channel: str) -> None:
+        """Redis has refused it; do not ask again after a reconnect."""
+        self.channels.pop(self.encoder.encode(channel), None)
+
+
+class Confirmation(asyncio.Event):
+    """Set by Redis' answer to a SUBSCRIBE."""
+
+    refusal: RedisError | None = None
 
 
 class Shard(RedisSingleShardConnection):
@@ -123,23 +211,40 @@ class Shard(RedisSingleShardConnection):
     def __init__(self, host: dict[str, Any], channel_layer: RedisPubSubLoopLayer) -> None:
         if not str(host.get("address", "")).startswith("redis://"):
             raise ImproperlyConfigured(f"CHANNEL_LAYERS: expected hosts with an address redis://…, received {[*host]}")
-        super().__init__({**host, "connection_class": GuardedConnection}, channel_layer)
-        self._confirmations: dict[str, asyncio.Event] = {}
+        super().__init__({**host, "connection_class": PooledConnection}, channel_layer)
+        self._confirmations: dict[str, Confirmation] = {}
 
     def _ensure_redis(self) -> None:
         if self._redis is None:
             super()._ensure_redis()
             publishing: ConnectionPool = self._redis.connection_pool  # type: ignore[attr-defined]  # set just now
-            repeating = create_pool({**self.host, "retry": Retry(NoBackoff(), 1)})
-            self._pubsub = ConfirmingPubSub(repeating, publishing, self._confirm, self.channel_layer.resubscribed.set)
+            repeating = create_pool(
+                {**self.host, "connection_class": GuardedConnection, "retry": Retry(NoBackoff(), 1)}
+            )
+            self._pubsub = ConfirmingPubSub(
+                repeating, publishing, self._confirm, self._refuse, self.channel_layer.resubscribed.set
+            )
 
     def _confirm(self, channel: str) -> None:
         if confirmation := self._confirmations.get(channel):
             confirmation.set()
 
+    def _refuse(self, channel: str, error: RedisError) -> None:
+        confirmation = self._confirmations.get(channel)
+        if confirmation is None or confirmation.is_set():
+            # Its receivers wait on. The next reconnect asks again.
+            logger.error("nothing arrives from %s any more, Redis refused SUBSCRIBE: %s", channel, error)
+            return
+        confirmation.refusal = error
+        confirmation.set()
+
+    def is_confirmed(self, channel: str) -> bool:
+        confirmation = self._confirmations.get(channel)
+        return confirmation is not None and confirmation.is_set()
+
     async def subscribe(self, channel: str) -> None:
-        """Raises TimeoutError when Redis does not confirm, RedisError when it cannot be asked."""
-        confirmation = self._confirmations.setdefault(channel, asyncio.Event())
+        """Raises TimeoutError when Redis does not confirm, RedisError when it cannot be asked or refuses."""
+        confirmation = self._confirmations.setdefault(channel, Confirmation())
         try:
             await super().subscribe(channel)
             # Outside the lock that the shard's commands share: others need not wait for this answer.
@@ -150,8 +255,18 @@ class Shard(RedisSingleShardConnection):
                 with suppress(RedisError):
                     await self.unsubscribe(channel)
             raise
+        if confirmation.refusal:
+            self._forget_refused(channel, confirmation)
+            raise type(confirmation.refusal)(f"SUBSCRIBE {channel}: {confirmation.refusal}")
         if channel not in self._subscribed_to:
             raise RedisConnectionError(f"{channel} was unsubscribed before Redis had confirmed it")
+
+    def _forget_refused(self, channel: str, confirmation: Confirmation) -> None:
+        if self._confirmations.get(channel) is confirmation:  # it may have been asked for again meanwhile
+            del self._confirmations[channel]
+            self._subscribed_to.discard(channel)
+            if self._pubsub:
+                self._pubsub.forget(channel)
 
     async def unsubscribe(self, channel: str) -> None:
         if confirmation := self._confirmations.pop(channel, None):
@@ -195,13 +310,20 @@ class Shard(RedisSingleShardConnection):
 
     async def _receive_some(self, pubsub: Any) -> None:
         """All that has arrived: redis-py's get_message() takes longer for one than the layer for ten."""
+        one_at_a_time: list[str] = []
         for response in await pubsub.connection.arrived():
-            if isinstance(response, RedisError):  # made anew, so that what lies behind it is caught up with
-                raise RedisConnectionError(str(response)) from response
-            if response[0] == b"message":
+            if isinstance(response, RedisError):
+                one_at_a_time += pubsub.handle_error(response)
+            elif response[0] == b"message":
                 self._receive_message({"channel": response[1], "data": response[2]})
             else:
                 await pubsub.handle_message(response)
+        if one_at_a_time:
+            async with self._lock:
+                for channel in one_at_a_time:
+                    if channel in self._subscribed_to:
+                        await pubsub.subscribe(channel)
+            self.channel_layer.resubscribed.set()
 
     async def resubscribe(self) -> None:
         """Gives up the connection; the receiving task, whose reading fails, connects and subscribes anew."""
@@ -218,13 +340,45 @@ class Shard(RedisSingleShardConnection):
         self._confirmations.clear()
 
 
-class Waiting(asyncio.Queue[bytes]):
-    """What has come for a channel and was not received yet. Stock's has no bound: a consumer that takes longer for
-    each event than the next one needs to come, which may be because of what others send, would fill the memory."""
+class Delivery:
+    """In the place of a channel's queue: what arrives is handled where it arrives."""
 
-    def _init(self, maxsize: int) -> None:
-        super()._init(maxsize)  # asyncio's source has these three for subclasses to override
+    def __init__(
+        self, handle: Callable[[dict[str, Any]], None], deserialize: Callable[[bytes], dict[str, Any]]
+    ) -> None:
+        self.handle = handle
+        self.deserialize = deserialize
+
+    def put_nowait(self, data: bytes) -> None:
+        """Raises nothing: what was read with it is for others."""
+        try:
+            self.handle(self.deserialize(data))
+        except Exception:
+            logger.exception("an event could not be read: %.200r", data)
+
+
+class ConsumerQueue(asyncio.Queue[bytes]):
+    """What has come for a channel and was not received yet. Stock's has no bound.
+
+    A consumer whose send waits for a slow client takes nothing from it: when too much lies here, that client is closed.
+    A consumer may also need longer for each event than the next one needs to come, because of what others send: all
+    queues share a bound, and beyond it the longest is dropped.
+    """
+
+    def __init__(self, maker: asyncio.Task[Any] | None = None) -> None:
+        super().__init__()
+        self.maker = maker
         self.waiting_bytes = 0
+
+    def put_nowait(self, item: bytes) -> None:
+        full = self.qsize() >= MOST_EVENTS or self.waiting_bytes + len(item) > MOST_BYTES
+        if full and close_if_behind(self.maker):
+            while not self.empty():
+                self.get_nowait()
+        else:
+            super().put_nowait(item)
+
+    # asyncio's source has these two for subclasses to override.
 
     def _put(self, item: bytes) -> None:
         super()._put(item)
@@ -253,33 +407,18 @@ class Waiting(asyncio.Queue[bytes]):
         logger.warning("too much waits for consumers: dropped %d events of the one with most", dropped)
 
 
-class Delivery:
-    """In the place of a channel's queue: what arrives is handled where it arrives."""
-
-    def __init__(
-        self, handle: Callable[[dict[str, Any]], None], deserialize: Callable[[bytes], dict[str, Any]]
-    ) -> None:
-        self.handle = handle
-        self.deserialize = deserialize
-
-    def put_nowait(self, data: bytes) -> None:
-        """Raises nothing: what was read with it is for others."""
-        try:
-            self.handle(self.deserialize(data))
-        except Exception:
-            logger.exception("an event could not be read: %.200r", data)
-
-
 class LoopLayer(RedisPubSubLoopLayer):
     def __init__(self, hosts: list[Any], **options: Any) -> None:
         super().__init__(hosts, **options)
         self._names = StrictNames()
         self.resubscribed = asyncio.Event()
         self._shards = [Shard(host, self) for host in decode_hosts(hosts)]
+        self._received_on: dict[str, bool] = {}  # the channels whose makers still run
+        self._unused: dict[str, asyncio.TimerHandle] = {}
         self._forgetting: set[asyncio.Task[None]] = set()  # the loop holds its tasks weakly
 
     async def _subscribe_to_channel(self, channel: str) -> None:
-        self.channels[channel] = Waiting()
+        self.channels[channel] = ConsumerQueue()
         try:
             await self._get_shard(channel).subscribe(channel)
         except BaseException:
@@ -292,20 +431,42 @@ class LoopLayer(RedisPubSubLoopLayer):
 
     async def receive(self, channel: str) -> dict[str, Any]:
         self._names.require_valid_channel_name(channel)
+        shard = self._get_shard(channel)
+        if channel in self.channels and not shard.is_confirmed(channel):  # someone else has just asked for it
+            await shard.subscribe(channel)
+        if channel in self._received_on:
+            self._received_on[channel] = True
+            return await self._receive(channel)
+        unused = self._unused.pop(channel, None)
+        if unused:
+            unused.cancel()
+        try:
+            return await self._receive(channel)
+        finally:
+            if unused and channel in self.channels:
+                self._forget_later(channel)
+
+    async def _receive(self, channel: str) -> dict[str, Any]:
         if channel not in self.channels:
             await self._subscribe_to_channel(channel)
         waiting = self.channels[channel]
         try:
-            message: dict[str, Any] = await super().receive(channel)
+            return as_sent(await super().receive(channel))
         finally:
             if channel not in self.channels:  # stock forgets a channel when this is cancelled
                 EVENTS.release(waiting)
-        return message
 
     async def group_add(self, group: str, channel: str) -> None:
         self._names.require_valid_group_name(group)
         self._names.require_valid_channel_name(channel)
-        await super().group_add(group, channel)
+        name = self._get_group_channel_name(group)
+        was_member = channel in self.groups.get(name, ())
+        try:
+            await super().group_add(group, channel)
+        except (RedisError, TimeoutError):
+            if not was_member:  # stock keeps a member that could not be added
+                self._remove_member(name, channel)
+            raise
 
     async def group_discard(self, group: str, channel: str) -> None:
         self._names.require_valid_group_name(group)
@@ -316,18 +477,47 @@ class LoopLayer(RedisPubSubLoopLayer):
         self._names.require_valid_group_name(group)
         await super().group_send(group, {**message, GROUP_KEY: group})
 
+    def _remove_member(self, group_channel: str, channel: str) -> None:
+        members = self.groups.get(group_channel, set())
+        members.discard(channel)
+        if not members:
+            self.groups.pop(group_channel, None)
+
     async def resubscribe(self) -> None:
         for shard in self._shards:
             await shard.resubscribe()
 
     async def new_channel(self, prefix: str = "specific.") -> str:
-        """A channel that is forgotten when the current task ends."""
+        """A channel that is forgotten when the current task ends, or somewhat later if nobody has received on it."""
         channel: str = await super().new_channel(prefix)
         if task := asyncio.current_task():
-            task.add_done_callback(lambda _: self._forget(channel))
+            self.channels[channel] = ConsumerQueue(task)
+            self._received_on[channel] = False
+            task.add_done_callback(lambda _: self._maker_ended(channel))
         return channel
 
+    def _maker_ended(self, channel: str) -> None:
+        if self._received_on.pop(channel):
+            self._forget(channel)
+        elif channel in self.channels:
+            self._forget_later(channel)
+
+    def _forget_later(self, channel: str) -> None:
+        loop = asyncio.get_running_loop()
+        self._unused[channel] = loop.call_later(UNUSED_SECONDS, self._forget_unused, channel)
+
+    def _forget_unused(self, channel: str) -> None:
+        del self._unused[channel]
+        self._forget(channel)
+
+    async def flush(self) -> None:
+        for unused in self._unused.values():
+            unused.cancel()
+        self._unused.clear()
+        await super().flush()
+
     def deliver(self, channel: str, handle: Callable[[dict[str, Any]], None]) -> None:
+        self._received_on[channel] = True
         waiting: asyncio.Queue[bytes] = self.channels[channel]
         self.channels[channel] = delivery = Delivery(handle, self.channel_layer.deserialize)
         while not waiting.empty():
@@ -374,3 +564,10 @@ class NamingMemoryChannelLayer(StrictNames, InMemoryChannelLayer):
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
         await super().group_send(group, {**message, GROUP_KEY: group})
+
+    async def receive(self, channel: str) -> dict[str, Any]:
+        return as_sent(await self.receive_with_group(channel))
+
+    async def receive_with_group(self, channel: str) -> dict[str, Any]:
+        event: dict[str, Any] = await super().receive(channel)
+        return event

@@ -5,11 +5,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import OperationalError, connections
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.http.request import validate_host
+from django.urls import get_resolver
+
+from app.routes import hidden, routes
 
 # JSON may spell a code point as a surrogate pair of escapes, twelve bytes; the rest is the envelope.
 BYTES_PER_CODE_POINT = 12
@@ -76,6 +79,36 @@ def migrations_are_known(app_configs: Any, databases: Sequence[str] | None = Non
                 )
             )
     return found
+
+
+@register("app")
+def routes_can_be_reached(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """app.W001 of sockets, app.W002 of pages: the first route that matches takes the request.
+
+    Otherwise nothing says why an own consumer is never called.
+    """
+    from app.routing import routes as sockets  # late: it needs every app to be ready
+
+    *sockets, _ = sockets  # the last takes what is left, and answers 404
+    return [
+        Warning(
+            f"the {kind} route {route} ({name(route.callback)}) can never be reached: "
+            f"{taker} ({name(taker.callback)}) comes before it and takes its addresses.",
+            hint=f"Put it before the other one in {file}, or give it another path.",
+            id=id,
+        )
+        for id, kind, file, found in (
+            ("app.W001", "WebSocket", "app/routing.py", routes(sockets)),
+            ("app.W002", "HTTP", "app/urls.py", routes(get_resolver().url_patterns)),
+        )
+        for route, taker in hidden(found)
+    ]
+
+
+def name(callback: Any) -> str:
+    """Of a view or a consumer, also where it is a class behind a function."""
+    shown = getattr(callback, "view_class", getattr(callback, "consumer_class", callback))
+    return f"{getattr(shown, '__module__', '')}.{getattr(shown, '__qualname__', type(shown).__name__)}"
 
 
 def unknown_migrations(applied: Iterable[tuple[str, str]]) -> list[str]:

@@ -7,10 +7,17 @@ what was not fetched for as long, so nobody is owed anything then. Who comes bac
 its memberships back: heartbeat.lua does all of it.
 
 What comes for a channel whose receiver has gone, sent before it left its groups, stock keeps in the process for
-ever: a queue for about every second member that leaves a busy room. Here a channel ends with the task that made
-it, which for a consumer is its own, and what still comes is dropped; unless somebody receives on it again.
+ever: a queue for about every second member that leaves a busy room. Here a channel that was received on ends with the
+task that made it, which for a consumer is its own, and what still comes is dropped. A channel that was not, like one
+that `async_to_sync(layer.new_channel)()` has made, is kept for `expiry` seconds, and again after each receive.
 
-A group's name is added to its events, as by the other layers (channel_layer.py).
+After a restart of Redis the connections in the pools are dead, and the first use of each fails: every worker's next
+handshake. Here each is looked at before it is used. Stock's `receive` raises while Redis is away, and every socket of
+the worker closes; here it waits. Memberships that a Redis comes back without, with other data or none, are put back.
+
+A second layer's prefix that does not begin with `asgi` gets that in front, since Redis' user may touch no other keys.
+
+A group's name is added to its events, and taken out for consumers, as by the other layers (channel_layer.py).
 """
 
 from __future__ import annotations
@@ -18,17 +25,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from functools import partial
 from itertools import islice
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from channels_redis.core import BoundedQueue, RedisChannelLayer
+from channels_redis.utils import create_pool
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from app.channel_layer import GROUP_KEY
+from app.behind import close_if_behind
+from app.channel_layer import GROUP_KEY, RETRY_SECONDS, PooledConnection, as_sent
 from app.names import StrictNames
 
 logger = logging.getLogger(__name__)
@@ -36,6 +46,10 @@ logger = logging.getLogger(__name__)
 BEAT_SECONDS = 5.0
 # A process that comes back later than this finds none of its sockets open.
 RETURN_SECONDS = 3600
+# What is raised while Redis is away, and not what Redis answers.
+OUTAGES = (RedisConnectionError, RedisTimeoutError, OSError)
+# The only keys of layers that Redis' user may touch begin with this: services/redis/redis-start.sh.
+OWN_KEYS = "asgi"
 
 HEARTBEAT = Path(__file__).with_name("heartbeat.lua").read_text()
 
@@ -46,24 +60,56 @@ def owner_of(channel: str) -> str:
     return queue.rpartition(".")[2] if mark else ""
 
 
+class ConsumerQueue(BoundedQueue):
+    """What has come for a channel. Stock's drops the oldest when it is full, and nobody learns it; here the client is
+    closed for which the channel's consumer waits."""
+
+    def __init__(self, capacity: int, maker: asyncio.Task[Any] | None) -> None:
+        super().__init__(capacity)
+        self.maker = maker
+
+    def put_nowait(self, item: dict[str, Any]) -> None:
+        if self.full() and close_if_behind(self.maker):
+            while not self.empty():
+                self.get_nowait()
+        else:
+            super().put_nowait(item)
+
+
 class Buffers(defaultdict[str, Any]):
     """What has come for each channel; nothing is kept for one that has ended."""
 
     def __init__(self, capacity: int) -> None:
-        super().__init__(partial(BoundedQueue, capacity))
+        super().__init__()
         self.capacity = capacity
-        self.ended: dict[str, float] = {}  # when, in that order
+        self.makers: dict[str, asyncio.Task[Any]] = {}
+        self.ended: dict[str, float] = {}  # from when
 
     def __missing__(self, channel: str) -> Any:
-        return BoundedQueue(self.capacity) if channel in self.ended else super().__missing__(channel)
+        ended = self.ended.get(channel)
+        if ended and ended <= monotonic():
+            return BoundedQueue(self.capacity)
+        queue = self[channel] = ConsumerQueue(self.capacity, self.makers.get(channel))
+        return queue
 
     def end(self, channel: str, seconds: float) -> None:
         """For so many seconds there may be something on its way to the channel."""
-        now = monotonic()
         self.pop(channel, None)
-        self.ended[channel] = now
+        self._end_at(monotonic(), channel, seconds)
+
+    def end_later(self, channel: str, seconds: float) -> None:
+        """Unless it is revived within so many seconds."""
+        self._end_at(monotonic() + seconds, channel, seconds)
+
+    def revive(self, channel: str) -> None:
+        self.ended.pop(channel, None)
+
+    def _end_at(self, at: float, channel: str, seconds: float) -> None:
+        self.ended[channel] = at
+        now = monotonic()
         for old in [old for old, at in islice(self.ended.items(), 2) if at < now - seconds]:
             del self.ended[old]
+            self.pop(old, None)
 
 
 class CoreChannelLayer(StrictNames, RedisChannelLayer):
@@ -71,8 +117,18 @@ class CoreChannelLayer(StrictNames, RedisChannelLayer):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        prefix: str = self.prefix
+        if not prefix.startswith(OWN_KEYS):  # a second layer's; the `@` is in no name, so no keys are shared
+            self.prefix: str = f"{OWN_KEYS}@{prefix}"
         self.receive_buffer = Buffers(self.capacity)
+        self._received_on: dict[str, bool] = {}  # the channels whose makers still run
+        self._memberships: dict[str, set[str]] = {}  # groups, by the channels of this process
         self._beating: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = WeakKeyDictionary()
+
+    def create_pool(self, index: int) -> Any:
+        host = self.hosts[index]
+        # Sentinel's connections are of a class of their own; other addresses than redis:// choose theirs.
+        return create_pool(host if "master_name" in host else {"connection_class": PooledConnection, **host})
 
     @property
     def channels(self) -> dict[str, Any]:
@@ -91,8 +147,14 @@ class CoreChannelLayer(StrictNames, RedisChannelLayer):
         if owner := owner_of(channel):
             await self._shard_of(group).zadd(self._list_of(owner), {f"{group} {channel}": 0})
         await super().group_add(group, channel)
+        if owner == self.client_prefix:
+            self._memberships.setdefault(channel, set()).add(group)
 
     async def group_discard(self, group: str, channel: str) -> None:
+        if groups := self._memberships.get(channel):
+            groups.discard(group)
+            if not groups:
+                del self._memberships[channel]
         await super().group_discard(group, channel)
         if owner := owner_of(channel):
             await self._shard_of(group).zrem(self._list_of(owner), f"{group} {channel}")
@@ -100,15 +162,54 @@ class CoreChannelLayer(StrictNames, RedisChannelLayer):
     async def new_channel(self, prefix: str = "specific") -> str:
         channel: str = await super().new_channel(prefix)
         if task := asyncio.current_task():
-            task.add_done_callback(lambda _: self.receive_buffer.end(channel, self.expiry))
+            self._received_on[channel] = False
+            self.receive_buffer.makers[channel] = task
+            task.add_done_callback(lambda _: self._maker_ended(channel))
         return channel
 
+    def _maker_ended(self, channel: str) -> None:
+        del self.receive_buffer.makers[channel]
+        if self._received_on.pop(channel):
+            self._memberships.pop(channel, None)
+            self.receive_buffer.end(channel, self.expiry)
+        else:
+            self.receive_buffer.end_later(channel, self.expiry)
+
     async def receive(self, channel: str) -> dict[str, Any]:
+        return as_sent(await self.receive_with_group(channel))
+
+    async def receive_with_group(self, channel: str) -> dict[str, Any]:
         self.require_valid_channel_name(channel)
         await self._live()
-        self.receive_buffer.ended.pop(channel, None)
-        message: dict[str, Any] = await super().receive(channel)
-        return message
+        if channel in self._received_on:
+            self._received_on[channel] = True
+            message: dict[str, Any] = await super().receive(channel)
+            return message
+        self.receive_buffer.revive(channel)
+        try:
+            message = await super().receive(channel)
+            return message
+        finally:
+            if owner_of(channel):
+                self.receive_buffer.end_later(channel, self.expiry)
+
+    async def receive_single(self, channel: str) -> Any:
+        """Waits while Redis is away."""
+        interrupted = False
+        while True:
+            try:
+                return await super().receive_single(channel)
+            except OUTAGES as fault:
+                if not interrupted:
+                    logger.warning("nothing can be received until Redis answers again: %s", fault)
+                interrupted = True
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _clean_receive_backup(self, index: int, channel: str) -> None:
+        try:
+            await super()._clean_receive_backup(index, channel)
+        except OUTAGES as fault:  # nothing awaits this task
+            logger.info("a message on %s may come twice: %s", channel, fault)
 
     async def close_pools(self) -> None:
         if beating := self._beating.pop(asyncio.get_running_loop(), None):
@@ -145,8 +246,28 @@ class CoreChannelLayer(StrictNames, RedisChannelLayer):
     async def _beat(self) -> None:
         arguments = (self.prefix, self.client_prefix, self.expiry, self.group_expiry, RETURN_SECONDS)
         for shard in range(self.ring_size):
-            returned, removed = await self.connection(shard).eval(HEARTBEAT, 0, *arguments)
+            known, returned, removed = await self.connection(shard).eval(HEARTBEAT, 0, *arguments)
+            if not known and not returned:
+                await self._put_back(shard)
             if returned:
                 logger.warning("was taken for dead: %d memberships of groups are put back", returned)
             if removed:
                 logger.warning("removed %d memberships of groups that dead processes had left", removed)
+
+    async def _put_back(self, shard: int) -> None:
+        """Redis does not know this process: it is new, or Redis has come back with other data."""
+        memberships = [
+            (group, channel)
+            for channel, groups in self._memberships.items()
+            for group in groups
+            if self.consistent_hash(group) == shard
+        ]
+        if not memberships:
+            return
+        pipeline = self.connection(shard).pipeline()
+        for group, channel in memberships:
+            pipeline.zadd(self._list_of(self.client_prefix), {f"{group} {channel}": 0})
+            pipeline.zadd(self._group_key(group), {channel: time()})
+            pipeline.expire(self._group_key(group), self.group_expiry)
+        await pipeline.execute()
+        logger.warning("Redis had lost %d memberships of groups; they are put back", len(memberships))

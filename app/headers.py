@@ -19,7 +19,7 @@ def joined(headers: Headers) -> Headers:
 
 
 class JoinedHeaders:
-    """ASGI middleware for pages; WebSockets have Sessions."""
+    """ASGI middleware for pages; WebSockets have AuthMiddlewareStack."""
 
     def __init__(self, application: Any) -> None:
         self.application = application

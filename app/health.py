@@ -7,13 +7,14 @@ import logging
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 from django.conf import settings
 from django.db import connection
 from redis.asyncio import Redis
 
 from app.drain import draining
+from app.threads import OwnThreads
+from MyChannels.connection import ResolvedConnection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -30,12 +31,14 @@ async def database() -> None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
 
-    await database_sync_to_async(select)()
+    await OwnThreads(select)()
 
 
 async def redis() -> None:
     """Raises unless Redis answers PING."""
-    async with Redis.from_url(settings.REDIS_URL, password=settings.REDIS_PASSWORD) as client:
+    async with Redis.from_url(
+        settings.REDIS_URL, password=settings.REDIS_PASSWORD, connection_class=ResolvedConnection
+    ) as client:
         await client.ping()
 
 

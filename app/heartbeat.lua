@@ -8,7 +8,8 @@
 --
 -- ARGV  the layer's prefix; the process; seconds of silence after which one is dead; seconds that a group and
 --       a list are kept; seconds that a dead process' list is kept, in case it comes back
--- Returns how many memberships were put back, and how many of dead processes were removed.
+-- Returns whether the process was on the list, how many memberships were put back, and how many of dead processes
+-- were removed.
 local prefix, process = ARGV[1], ARGV[2]
 local silence, keep, keep_of_dead = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local processes = prefix .. ':processes'
@@ -25,8 +26,9 @@ local function each(owner, act)
     return #memberships
 end
 
-local returned, removed = 0, 0
+local known, returned, removed = 1, 0, 0
 if redis.call('ZADD', processes, now, process) == 1 then
+    known = 0
     returned = each(process, function(group, channel)
         redis.call('ZADD', group, now, channel)
         redis.call('EXPIRE', group, keep)
@@ -46,4 +48,4 @@ for _, dead in ipairs(redis.call('ZRANGE', processes, '-inf', now - silence, 'BY
     redis.call('EXPIRE', list_of(dead), keep_of_dead)
     redis.call('ZREM', processes, dead)
 end
-return {returned, removed}
+return {known, returned, removed}

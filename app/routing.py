@@ -20,19 +20,30 @@ from app.drain import draining
 from app.handshake import OriginGuard, not_found
 from app.headers import JoinedHeaders
 from app.health import Health
+from app.logins import Logins
 from app.logs import Traced
 from app.metrics import Metrics
-from app.sessions import Sessions
+
+# It replaces the one of channels.auth, which would work as well. This one reads sessions on threads of its own, so a
+# slow synchronous consumer does not hold up people who join a room.
+from app.sessions import AuthMiddlewareStack
 from MyChannels.hub import Hub
 
-routes = [*MyChannels.routing.ws_urlpatterns, re_path(r"", not_found)]  # type: ignore[arg-type]  # django-stubs knows no ASGI routes
+# The first route that matches takes the socket.
+routes = [
+    # Those of your own apps go here, before ours: *chat.routing.websocket_urlpatterns,
+    *MyChannels.routing.ws_urlpatterns,
+    re_path(r"", not_found),  # type: ignore[arg-type]  # django-stubs knows no ASGI routes
+]
+sockets = Logins(URLRouter(routes))
 
 application = CorrelationIdMiddleware(
     Traced(
         ProtocolTypeRouter(
             {
                 "http": Health(Metrics(JoinedHeaders(django_application))),
-                "websocket": OriginGuard(Sessions(URLRouter(routes)), settings.OWN_ORIGINS),
+                # A middleware of your own goes around `sockets`: AuthMiddlewareStack(Yours(sockets)).
+                "websocket": OriginGuard(AuthMiddlewareStack(sockets), settings.OWN_ORIGINS),
             }
         )
     )

@@ -38,6 +38,7 @@ ROOM_LOG_LENGTH = env.int("ROOM_LOG_LENGTH", default=10_000, validate=validate.R
 ROOM_LOG_SECONDS = env.int("ROOM_LOG_SECONDS", default=86_400, validate=validate.Range(60, 10**8))
 # compose.yaml's stop_grace_period is for the largest.
 DRAIN_SECONDS = env.int("DRAIN_SECONDS", default=10, validate=validate.Range(0, 60))
+STALL_SECONDS = env.int("STALL_SECONDS", default=60, validate=validate.Range(1, 3600))  # nginx reads it too
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"]))
 SERVICE = env.str("SERVICE", default="manage")  # the compose service, for the log

@@ -1,5 +1,8 @@
 #!/usr/bin/env bash
-# Writes the migrations that changed models need into this folder, as its owner.
+# Writes the migrations that changed models need into this folder, as its owner. It needs no stack: a clone that was
+# never up has neither .env nor secrets, and gets none here.
+#
+#   deploy/migrations.sh [APP…]     without a name: every app of this folder
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/lib/folder.sh
@@ -12,10 +15,24 @@ own migrations
 if part=$(unusable_part "$PWD"); then
     refuse migrations "$part in the folder's path, $PWD" "a path that Compose can take" "mv $(printf %q "$PWD") <another name>"
 fi
-separator=$(bash deploy/dotenv.sh get COMPOSE_PATH_SEPARATOR :)
-COMPOSE_FILE=$(bash deploy/dotenv.sh get COMPOSE_FILE compose.yaml)${separator}deploy/migrations.yaml
-export COMPOSE_FILE COMPOSE_PATH_SEPARATOR=$separator
+bash deploy/engine.sh
+bash deploy/build-settings.sh
+images=$(bash deploy/base-images.sh --print)
+arguments=()
+while read -r line; do arguments+=(--build-arg "$line"); done <<< "$images"
+# The image that `make up` builds, under a name of its own: the name of what serves must not change here.
+image=$(project_name .)-migrations
+docker buildx build --quiet --load --file services/Dockerfile --target web --tag "$image" "${arguments[@]}" \
+    --build-arg PIP_INDEX_URL --build-arg PIP_EXTRA_INDEX_URL --build-arg HTTP_PROXY --build-arg HTTPS_PROXY --build-arg NO_PROXY \
+    --secret id=ca_bundle,src=.state/ca-bundle.pem --secret id=pip_config,src=.state/pip.conf . > /dev/null
+trap 'docker image rm --no-prune "$image" > /dev/null' EXIT
+
+# Nothing of these values is used, as where the image collects static files. The database is empty: a migration
+# follows from the models and from the migrations before it.
 # shellcheck disable=SC2012  # the name is ours, and stat differs from system to system
-options=(--rm --no-deps --user "$(ls -dn MyChannels | awk '{ print $3 ":" $4 }')")
-[ -t 0 ] || options+=(--no-TTY) # Compose looks at standard output alone
-docker compose run "${options[@]}" migrate python manage.py makemigrations mychannels
+options=(--rm --network none --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges
+    --user "$(ls -dn MyChannels | awk '{ print $3 ":" $4 }')" --mount "type=bind,source=$PWD,target=/srv"
+    --env PYTHONDONTWRITEBYTECODE=1 --env DATA_DIR=/tmp --env SECRET_KEY=unused --env PUBLIC_URL=http://unused
+    --env ALLOWED_HOSTS=unused --env REDIS_URL=unused --env REDIS_PASSWORD=unused)
+[ ! -t 0 ] || options+=(--interactive --tty) # Django may ask what a changed field means
+docker run "${options[@]}" "$image" python manage.py makemigrations "$@"

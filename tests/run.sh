@@ -48,7 +48,7 @@ both() { # both SHOWN… -- LOGGED…: the first is shown as it goes, the second
 }
 
 bash tests/image.sh true # which both would build
-both "${shared_stacks[@]}" -- "${own_stacks[@]}" tests/integration
+both "${shared_stacks[@]}" -- tests/integration tests/third_party "${own_stacks[@]}"
 # When the others have ended: containers that come and go change the host's network, and Chromium drops its sockets.
 both tests/browser -- "${quick[@]}"
 

@@ -40,6 +40,7 @@ from twisted.internet.tcp import Connection, Port
 from twisted.web.http import HTTPChannel
 
 from app.drain import draining
+from app.lateness import watch
 from app.servers.files import raise_limit
 from app.servers.memory import freeze
 from app.servers.readers import Readers
@@ -57,9 +58,11 @@ from app.servers.websocket import (
     TOO_SLOW,
     Denial,
     ReceiveQueue,
+    Stall,
     acceptable,
     close_reason,
     extensions,
+    stall_seconds,
     unacknowledged,
 )
 
@@ -169,7 +172,12 @@ class WebSocketProtocol(StockProtocol):
 
     # On the class, so that a connection whose peer keeps up has none of its own.
     paused = False
-    waiting_bytes = 0
+    waiting_bytes = 0  # in all frames of the queue
+    bounded_bytes = 0  # in those whose writer cannot wait
+    queued_bytes = 0  # that have ever been in the queue
+    stall: Stall | None = None
+    finishing = False  # closed by the application, which has sent more than the peer has taken
+    untaken_at_ping = 0
     ends_at: float | None = None  # its age then, in seconds, once it is old
     resumed: asyncio.Event | None = None
     held_back = False
@@ -237,8 +245,10 @@ class WebSocketProtocol(StockProtocol):
         """Twisted calls this when the kernel has taken all that the transport held."""
         self.paused = False
         while self.send_queue and not self.paused:
-            frame = self.send_queue.popleft()
+            frame, bounded = self.send_queue.popleft()
             self.waiting_bytes -= len(frame)
+            if bounded:
+                self.bounded_bytes -= len(frame)
             self.transport.write(frame)
         self.count_unsent()
         self.wake()
@@ -253,8 +263,10 @@ class WebSocketProtocol(StockProtocol):
 
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:  # noqa: N802 - autobahn's name
         """Stock hands the transport everything, however much it holds already, and formats a line
-        for the debug log each time."""
-        if self.paused:
+        for the debug log each time. `sync` is an application's frame, whose send waits."""
+        if self.paused and sync:
+            self.append(data, bounded=False)
+        elif self.paused:
             self.queue(data)
         elif self.state == OPEN:
             self.transmit(data)
@@ -291,15 +303,21 @@ class WebSocketProtocol(StockProtocol):
                 self.close_too_slow()
                 return
         if self.paused:
-            self.send_queue = self.send_queue or deque()
-            self.send_queue.append(frame)
-            self.waiting_bytes += len(frame)
-            self.count_unsent()
+            self.append(frame, bounded=True)
         else:
             self.transmit(frame)
 
+    def append(self, frame: bytes, bounded: bool) -> None:
+        self.send_queue = self.send_queue or deque()
+        self.send_queue.append((frame, bounded))
+        self.waiting_bytes += len(frame)
+        self.queued_bytes += len(frame)
+        if bounded:
+            self.bounded_bytes += len(frame)
+        self.count_unsent()
+
     def overflows(self, frame: bytes) -> bool:
-        full = self.send_queue and self.waiting_bytes + len(frame) > OUTGOING_BYTES
+        full = self.bounded_bytes and self.bounded_bytes + len(frame) > OUTGOING_BYTES
         return bool(full) and not frame.startswith(CLOSE_FRAME)
 
     def offer(self) -> None:
@@ -342,6 +360,20 @@ class WebSocketProtocol(StockProtocol):
             self.resumed = self.resumed or asyncio.Event()
             await self.resumed.wait()
         return bool(self.state == OPEN)
+
+    async def keep_up(self) -> None:
+        """For an application that has sent more than the peer takes at once."""
+        if not self.stall:
+            self.stall = Stall(self, self.server.connections[self].get("application_instance"))
+        if self.unsent() > OUTGOING_BYTES:
+            await self.drained()
+
+    def waits(self) -> bool:
+        return bool(self.paused and self.state == OPEN)
+
+    def taken(self) -> int:
+        """Bytes of what waited, by a beginning of their own: it changes when the peer takes some."""
+        return self.queued_bytes - self.untaken()
 
     # --- What comes in ---
 
@@ -421,10 +453,19 @@ class WebSocketProtocol(StockProtocol):
         self.consumeData()
 
     def onAutoPingTimeout(self) -> None:  # noqa: N802 - autobahn's name
-        """autobahn drops a peer whose answer we have not read."""
+        """autobahn drops a peer whose answer we have not read, and one that is still taking what lies before the
+        ping."""
         self.autoPingTimeoutCall = None
-        if not self.held_back:
+        if not self.held_back and not self.stall and not self.untaken() < self.untaken_at_ping:
             super().onAutoPingTimeout()
+
+    def _sendAutoPing(self) -> None:  # noqa: N802 - autobahn's name
+        """autobahn forgets the time that the ping before has, and drops a peer that has answered this one."""
+        if self.autoPingTimeoutCall:
+            return
+        if self.untaken_at_ping or self.untaken():
+            self.untaken_at_ping = self.untaken()
+        super()._sendAutoPing()
 
     # --- The application's words ---
 
@@ -439,6 +480,7 @@ class WebSocketProtocol(StockProtocol):
             case "websocket.http.response.body":
                 self.continue_denial(message)
             case "websocket.close" if self.state == self.STATE_OPEN:
+                self.finishing = self.untaken() > 0
                 # Not sendClose: autobahn's allows an application 1000 and 3000 to 4999, and 1012 is neither.
                 self.sendCloseFrame(code=message.get("code") or 1000, reasonUtf8=close_reason(message))
             case "websocket.send" if self.state != self.STATE_CONNECTING and not (
@@ -494,13 +536,14 @@ class WebSocketProtocol(StockProtocol):
         know yet, and holds what we send to the limit for what we receive."""
         if self.state == self.STATE_OPEN:
             payload = content.encode() if isinstance(content, str) else content
-            self.sendFrame(opcode=2 if binary else 1, payload=payload)
+            self.sendFrame(opcode=2 if binary else 1, payload=payload, sync=True)
 
     # --- The end ---
 
     def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:  # noqa: N802, N803 - autobahn's names
         """autobahn cuts a fixed time after its close frame, also a peer still taking what lies before it."""
         super().sendCloseFrame(code, reasonUtf8, isReply)
+        self.wake()
         if self.held_back:  # for the peer's close frame
             self.factory.reactor.callLater(0, self.read_on)
         if self.state == CLOSING:
@@ -527,14 +570,17 @@ class WebSocketProtocol(StockProtocol):
         """Until the connection ends, or has to be cut."""
         if not self.cut:
             now = self.factory.reactor.seconds()
-            self.look(self.untaken(), now + STALLED_SECONDS, now + CLOSING_SECONDS)
+            self.look(self.untaken(), now, now + CLOSING_SECONDS)
 
-    def look(self, before: int, stalled: float, end: float) -> None:
+    def look(self, before: int, taken_at: float, end: float) -> None:
         now, left = self.factory.reactor.seconds(), self.untaken()
         if left < before:
-            stalled = now + STALLED_SECONDS
+            taken_at = now
+        stalled = taken_at + STALLED_SECONDS
+        if self.finishing and left:  # no slow peer loses what an application has sent before its close
+            stalled, end = taken_at + stall_seconds(), now + CLOSING_SECONDS
         if now < min(stalled, end):
-            self.cut = self.factory.reactor.callLater(1, self.look, left, stalled, end)
+            self.cut = self.factory.reactor.callLater(1, self.look, left, taken_at, end)
         elif self.state == CLOSING:
             self.onCloseHandshakeTimeout()
         else:
@@ -552,7 +598,7 @@ class WebSocketProtocol(StockProtocol):
         if self.state == self.STATE_CLOSED or a_further_fault:
             return
         self.paused = False  # nobody is resumed from here on
-        self.transport.writeSequence(self.send_queue)
+        self.transport.writeSequence([frame for frame, _ in self.send_queue])
         self.forget_waiting()
         super().dropConnection(abort=abort and not self.wasClean)
         self.wake()
@@ -560,7 +606,7 @@ class WebSocketProtocol(StockProtocol):
 
     def forget_waiting(self) -> None:
         self.send_queue = ()
-        self.waiting_bytes = 0
+        self.waiting_bytes = self.bounded_bytes = 0
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:  # noqa: N802, N803 - autobahn's names
         """Stock reports 1006 for a fault that we closed, and None where ASGI asks for 1005. It raises
@@ -624,14 +670,21 @@ class Server(StockServer):
         scope["subprotocols"] = list(protocol.websocket_protocols)
         scope["extensions"] = extensions(protocol)
         queue = ReceiveQueue()
-        running = self.application(scope=scope, receive=queue.get, send=partial(self.handle_reply, protocol))
+        running = self.application(scope=scope, receive=queue.get, send=partial(self.send_to, protocol))
         task = self.connections[protocol]["application_instance"] = asyncio.ensure_future(running)
         task.add_done_callback(queue.end)
         return queue
 
+    async def send_to(self, socket: WebSocketProtocol, message: dict[str, Any]) -> None:
+        """Stock's never waits, however much its peer has still to take."""
+        await self.handle_reply(socket, message)
+        if socket.paused and socket.state == OPEN:
+            await socket.keep_up()
+
     def listen_success(self, port: Any) -> None:
         self.ports.append(port)
         super().listen_success(port)
+        reactor.callLater(0, watch)  # once it runs
 
     # --- The end ---
 

@@ -28,8 +28,10 @@ class Outgoing:
     watched: int | None = None
     ending = False
     resumed: asyncio.Event | None = None
-    frames: deque[bytes] | None = None
+    frames: deque[tuple[bytes, bool]] | None = None  # and whether the bound is for them
     waiting_bytes = 0  # in them
+    bounded_bytes = 0  # in those whose writer cannot wait
+    queued_bytes = 0  # that have ever waited
 
     def __init__(self, transport: asyncio.Transport, overflowed: Callable[[], None]) -> None:
         if transport.get_extra_info("ssl_object") is not None:
@@ -46,6 +48,13 @@ class Outgoing:
             self.send(frame)
         else:
             self.queue(frame)
+
+    def write_unbounded(self, frame: bytes) -> None:
+        """The same for one who waits when much waits here."""
+        if self.watched is None:
+            self.send(frame)
+        else:
+            self.append(frame, bounded=False)
 
     def send(self, frame: bytes | memoryview) -> None:
         if self.transport.is_closing():  # its descriptor may be another connection's by now
@@ -72,13 +81,19 @@ class Outgoing:
         if self.watched is None:
             self.send(frame)
         else:
-            self.frames = self.frames or deque()
-            self.frames.append(frame)
-            self.waiting_bytes += len(frame)
-            self.count()
+            self.append(frame, bounded=True)
+
+    def append(self, frame: bytes, bounded: bool) -> None:
+        self.frames = self.frames or deque()
+        self.frames.append((frame, bounded))
+        self.waiting_bytes += len(frame)
+        self.queued_bytes += len(frame)
+        if bounded:
+            self.bounded_bytes += len(frame)
+        self.count()
 
     def overflows(self, frame: bytes) -> bool:
-        full = self.frames and self.waiting_bytes + len(frame) > OUTGOING_BYTES
+        full = self.bounded_bytes and self.bounded_bytes + len(frame) > OUTGOING_BYTES
         return bool(full) and not frame.startswith(CLOSE_FRAME)
 
     def watch(self) -> None:
@@ -109,8 +124,10 @@ class Outgoing:
         """As much as the kernel takes."""
         while self.rest or self.frames:
             if self.frames and not self.rest:
-                frame = self.frames.popleft()
+                frame, bounded = self.frames.popleft()
                 self.waiting_bytes -= len(frame)
+                if bounded:
+                    self.bounded_bytes -= len(frame)
                 self.rest = memoryview(frame)
             rest, self.rest = self.rest, Outgoing.rest
             self.send(rest)
@@ -126,7 +143,7 @@ class Outgoing:
     def forget(self) -> None:
         """All but the frame begun."""
         self.frames = None
-        self.waiting_bytes = 0
+        self.waiting_bytes = self.bounded_bytes = 0
 
     # --- What is said of it ---
 

@@ -20,6 +20,7 @@ from uvicorn.server import Server as StockServer
 from uvicorn_worker import UvicornWorker
 
 from app.drain import draining
+from app.lateness import watch
 from app.servers.head import HEAD_BYTES, refusal
 from app.servers.memory import freeze
 from app.servers.uvicorn_websocket import WebSocketProtocol
@@ -96,6 +97,7 @@ class Server(StockServer):
         logger.info("Drained in %.1f s: %d sockets, %d applications cancelled", took, self.turns, self.cancelled)
 
     async def _serve(self, sockets: list[socket] | None = None) -> None:
+        watch()
         await super()._serve(sockets)
         if self.cancelled:
             # Perhaps in a thread, which cannot be, and for which the interpreter would wait.

@@ -21,16 +21,19 @@ from app.servers.outgoing import Outgoing
 from app.servers.websocket import (
     CLOSING_SECONDS,
     GOING_AWAY,
+    OUTGOING_BYTES,
     STALLED_SECONDS,
     TOO_FAST,
     TOO_FAST_REASON,
     TOO_SLOW,
     Denial,
     ReceiveQueue,
+    Stall,
     acceptable,
     close_reason,
     extensions,
     http_response,
+    stall_seconds,
 )
 
 if TYPE_CHECKING:
@@ -79,6 +82,10 @@ class WebSocketProtocol(StockProtocol):
     held_back = False
     unparsed = memoryview(b"")
     cut: asyncio.TimerHandle | None = None
+    stall: Stall | None = None
+    running: asyncio.Task[None] | None = None  # the application
+    finishing = False  # closed by the application, which has sent more than the peer has taken
+    untaken_at_ping = 0
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -124,6 +131,20 @@ class WebSocketProtocol(StockProtocol):
         while self.is_open() and self.transport.waits():
             await self.transport.changed()
         return self.is_open()
+
+    async def keep_up(self) -> None:
+        """For an application that has sent more than the peer takes at once."""
+        if not self.stall:
+            self.stall = Stall(self, self.running)
+        if self.unsent() > OUTGOING_BYTES:
+            await self.drained()
+
+    def waits(self) -> bool:
+        return self.is_open() and self.transport.waits()
+
+    def taken(self) -> int:
+        """Bytes of what waited, by a beginning of their own: it changes when the peer takes some."""
+        return self.transport.queued_bytes - self.transport.untaken()
 
     def is_open(self) -> bool:
         return self.conn.state is OPEN and not self.transport.is_closing()
@@ -202,11 +223,17 @@ class WebSocketProtocol(StockProtocol):
     def handle_ping(self) -> None:
         """Answered by the conversation."""
 
+    def send_keepalive_ping(self) -> None:
+        if self.untaken_at_ping or self.transport.untaken():
+            self.untaken_at_ping = self.transport.untaken()
+        super().send_keepalive_ping()
+
     def keepalive_timeout(self) -> None:
-        """Stock sends a close frame to a peer that answers nothing, and cuts one whose answer we have not read."""
+        """Stock sends a close frame to a peer that answers nothing, and cuts one whose answer we have not read, and one
+        that is still taking what lies before the ping."""
         self.pong_timer = None
         self.pending_ping_payload = None
-        if self.held_back:
+        if self.held_back or self.stall or self.transport.untaken() < self.untaken_at_ping:
             self.schedule_ping()
         elif self.conn.state is OPEN:
             self.transport.abort()
@@ -214,6 +241,7 @@ class WebSocketProtocol(StockProtocol):
     # --- The application ---
 
     async def run_asgi(self) -> None:
+        self.running = asyncio.current_task()
         try:
             await self.app(self.scope, self.queue.get, self.send)
         except asyncio.CancelledError:
@@ -226,6 +254,7 @@ class WebSocketProtocol(StockProtocol):
             self.give_up(1000)
         finally:
             self.queue.end()
+            self.running = None  # it refers to this, too
 
     def give_up(self, code: int) -> None:
         """No application is there any more."""
@@ -235,15 +264,19 @@ class WebSocketProtocol(StockProtocol):
             self.answer(http_response(500, [], b""))
 
     async def send(self, message: Any) -> None:
-        """Stock waits for the peer, and raises when it has gone: Channels' consumers would not hear of a disconnect."""
+        """Stock raises when the peer has gone: Channels' consumers would not hear of a disconnect."""
         match message["type"]:
             case "websocket.send" if self.conn.state is OPEN:
                 if message.get("bytes") is not None:
                     self.conn.send_binary(message["bytes"])
                 elif message.get("text") is not None:
                     self.conn.send_text(message["text"].encode())
-                self.say()
+                for data in self.conn.data_to_send():
+                    self.transport.write_unbounded(data)
+                if self.transport.waits():
+                    await self.keep_up()
             case "websocket.close" if self.conn.state is OPEN:
+                self.finishing = self.transport.untaken() > 0
                 # Not as the disconnect's code: that is what the peer says to it.
                 self.send_close(message.get("code") or 1000, close_reason(message).decode())
             case "websocket.send" | "websocket.close" if self.accepted or self.handshake_complete:
@@ -334,13 +367,16 @@ class WebSocketProtocol(StockProtocol):
         """Until the connection ends, or has to be cut: stock waits 10 s, and then for ever."""
         if not self.cut and not self.disconnected:
             now = self.loop.time()
-            self.look(self.transport.untaken(), now + STALLED_SECONDS, now + CLOSING_SECONDS)
+            self.look(self.transport.untaken(), now, now + CLOSING_SECONDS)
 
-    def look(self, before: int, stalled: float, end: float) -> None:
+    def look(self, before: int, taken_at: float, end: float) -> None:
         now, left = self.loop.time(), self.transport.untaken()
         if left < before:
-            stalled = now + STALLED_SECONDS
+            taken_at = now
+        stalled = taken_at + STALLED_SECONDS
+        if self.finishing and left:  # no slow peer loses what an application has sent before its close
+            stalled, end = taken_at + stall_seconds(), now + CLOSING_SECONDS
         if now < min(stalled, end):
-            self.cut = self.loop.call_later(1, self.look, left, stalled, end)
+            self.cut = self.loop.call_later(1, self.look, left, taken_at, end)
         else:
             self.transport.abort()

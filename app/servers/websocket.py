@@ -1,5 +1,7 @@
 """What a WebSocket is to both servers: its limits, its times, and the forms of what is said."""
 
+from __future__ import annotations
+
 import asyncio
 import re
 import sys
@@ -9,11 +11,13 @@ from http.client import responses
 from termios import TIOCOUTQ
 from typing import Any
 
+from app.behind import behind
 from MyChannels.limits import SHARE, Pool, memory_limit
 
 # What may wait for one peer beside the kernel's buffers: Centrifugo's default. A single frame may be larger, and then
-# waits alone.
+# waits alone. The hub, which cannot wait, closes a peer above it; an application's send waits above it.
 OUTGOING_BYTES = 1 << 20
+LOOK_SECONDS = 1.0  # between two looks at a peer for which an application's frames wait
 # What may wait for the application: as much again; of small messages fewer, for each costs more than its bytes.
 INCOMING_BYTES = 1 << 20
 INCOMING_MESSAGES = 256
@@ -41,9 +45,76 @@ HEADER_NAME = re.compile(rb"[-!#$%&'*+.^_`|~0-9A-Za-z]+")  # RFC 9110, 5.6.2
 Headers = list[tuple[bytes, bytes]]
 
 
+def stall_seconds() -> int:
+    """Not above: the settings are asked for when the application has been imported, and not before."""
+    from django.conf import settings
+
+    seconds: int = settings.STALL_SECONDS
+    return seconds
+
+
+class Stall:
+    """Watches a peer as long as what an application has sent waits for it, and closes one that takes nothing."""
+
+    def __init__(self, connection: Any, application: asyncio.Task[Any] | None) -> None:
+        self.connection = connection
+        self.application = application
+        self.loop = asyncio.get_running_loop()
+        self.taken: int = connection.taken()
+        self.since = self.loop.time()
+        if application:
+            behind[application] = self.close
+        self.timer = self.loop.call_later(LOOK_SECONDS, self.look)
+
+    def look(self) -> None:
+        if not self.connection.waits():
+            self.end()
+            return
+        now, taken = self.loop.time(), self.connection.taken()
+        if taken != self.taken:
+            self.taken, self.since = taken, now
+        if now - self.since < stall_seconds():
+            self.timer = self.loop.call_later(LOOK_SECONDS, self.look)
+        else:
+            self.close()
+
+    def close(self) -> bool:
+        """Whether there was something to wait for."""
+        waits: bool = self.connection.waits()
+        self.end()
+        if waits:
+            self.connection.close_too_slow()
+        return waits
+
+    def end(self) -> None:
+        self.timer.cancel()
+        self.connection.stall = None
+        if self.application:
+            behind.pop(self.application, None)
+
+
+class Fanout(dict[str, Any]):
+    """The extension by which a connection is written to past `send`.
+
+    Applications copy scopes, and pickle them. A copy in this process is the same connection's. What is pickled has
+    left its connection behind: it comes out as an empty dictionary, and its reader uses `send`.
+    """
+
+    __slots__ = ()
+
+    def __copy__(self) -> Fanout:
+        return self
+
+    def __deepcopy__(self, _: dict[int, Any]) -> Fanout:
+        return self
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        return dict, ()
+
+
 def extensions(connection: Any) -> dict[str, dict[str, Any]]:
     """Of a scope; docs/decisions/0008 says what they mean."""
-    fanout = {name: getattr(connection, name) for name in ("write", "unsent", "drained", "read_together")}
+    fanout = Fanout((name, getattr(connection, name)) for name in ("write", "unsent", "drained", "read_together"))
     return {"websocket.http.response": {}, "channels.fanout": fanout}
 
 

@@ -194,8 +194,8 @@ def refusals(report: Report) -> list[Finding]:
     mends = {
         "auth": "docker compose up -d --force-recreate --wait   after a secret has changed",
         "cmd": "add the command in services/redis/redis-start.sh, then make up",
-        "key": "keys begin with asgi or are the rooms': services/redis/redis-start.sh, then make up",
-        "channel": "channels begin with asgi: services/redis/redis-start.sh, then make up",
+        "key": "add the keys (~name:*) behind ~asgi* in services/redis/redis-start.sh, then make up",
+        "channel": "allow the channel again (&*) in services/redis/redis-start.sh, then make up",
     }
     found = [
         warning("redis users", f"{count} refusals by {what} since Redis started", "0", mend)

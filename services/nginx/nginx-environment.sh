@@ -58,6 +58,7 @@ NGINX_SOCKET_SECONDS=$(between 6 $((PING_SECONDS * 3)) 10800)
 # The templates of older builds ask for it, and `make rollback` publishes those. Needed until no stack has such a build
 # to go back to: it can go with the second release.
 NGINX_READ_TIMEOUT=${NGINX_SOCKET_SECONDS}s
+NGINX_STALL_SECONDS=$((STALL_SECONDS + 10))
 # Another worker is tried in the first half of the time only: by then a slow one has not timed out.
 NGINX_SOCKET_TRIES_MS=$(between 1 $((NGINX_SOCKET_SECONDS * 500)) 5000)
 NGINX_PAGE_TRIES_MS=$(between 1 $((PAGE_SECONDS * 500)) 5000)
@@ -78,7 +79,7 @@ NGINX_CONNECTIONS=$(between 512 $(((memory - 33554432) / (NGINX_HEAD_BYTES + 450
 NGINX_REQUESTS_OF_ONE=$((NGINX_CONNECTIONS / 2))
 
 export NGINX_CONFIGURATION NGINX_RESOLVERS NGINX_OWN_HOSTS NGINX_ADMIN_NETWORKS NGINX_PUBLIC_SCHEME NGINX_WEBSOCKETS \
-    NGINX_LISTEN_IPV6 NGINX_SOCKET_SECONDS NGINX_READ_TIMEOUT NGINX_SOCKET_TRIES_MS NGINX_PAGE_TRIES_MS NGINX_HEAD_BYTES \
+    NGINX_LISTEN_IPV6 NGINX_SOCKET_SECONDS NGINX_STALL_SECONDS NGINX_READ_TIMEOUT NGINX_SOCKET_TRIES_MS NGINX_PAGE_TRIES_MS NGINX_HEAD_BYTES \
     NGINX_ZONES NGINX_LARGE_BODIES NGINX_LARGE_BODIES_OF_ONE NGINX_CONNECTIONS NGINX_REQUESTS_OF_ONE
 # envsubst replaces the names that it is given, and leaves nginx's own variables alone.
 names=$(env | sed -n 's/^\(NGINX_[A-Z0-9_]*\|MAX_[A-Z_]*\|PAGE_SECONDS\)=.*/$\1/p' | tr '\n' ' ')

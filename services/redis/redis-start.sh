@@ -8,8 +8,10 @@ hash=$(tr -d '\n' < "$REDIS_PASSWORD_FILE" | sha256sum | cut -d ' ' -f 1)
 # What redis-py, the two layers of channels_redis and the health checks send, by the server's own count
 # (HELLO and AUTH need no leave): pub/sub layer: SUBSCRIBE UNSUBSCRIBE PUBLISH; core layer: the rest.
 # Its flush() would need KEYS, which nobody else should have.
-# Keys and channels begin with the layers' prefix, `asgi`, or are the rooms' logs and lists of members
-# (MyChannels/groups.py); nothing else is in reach. Rooms: INFO, for the run and the memory; scripts that
+# Keys begin with the layers' prefix, `asgi`, or are the rooms' logs and lists of members (MyChannels/groups.py);
+# no other key is in reach. Pub/sub channels may have any name (`&*`): `send("jobs", …)` publishes to `jobs`, a second
+# layer has a prefix of its own, and packages subscribe to names of theirs. This Redis has no other users, and a
+# channel keeps nothing: SECURITY.md. Rooms: INFO, for the run and the memory; scripts that
 # append and read; and what those call.
 commands='+ping +client|setinfo +info +time
   +evalsha +script|load +hget +hset +hmget +hdel +xadd +xdel +xtrim +xrange +xrevrange +rpush +lpop +lindex
@@ -31,7 +33,7 @@ umask 077
 printf %s "$doctor" > /run/redis/doctor
 cat > /run/redis/users.acl <<ACL
 user default off ~* -@all +@write +select
-user app on #$hash resetchannels ~asgi* ~room:* ~rooms ~process:* ~processes &asgi* -@all $(echo "$commands" | tr '\n' ' ')
+user app on #$hash resetchannels ~asgi* ~room:* ~rooms ~process:* ~processes &* -@all $(echo "$commands" | tr '\n' ' ')
 user doctor on #$doctor_hash resetchannels %R~asgi:group:* -@all +info +config|get +scan +zrange
 ACL
 

@@ -1,32 +1,26 @@
 """The whole ASGI application with the repository's own Redis; on both channel layers where a test asks for one."""
 
-import json
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 import pytest_asyncio
-from channels.layers import ChannelLayerManager, get_channel_layer
+from channels.layers import ChannelLayerManager
 from channels.testing import WebsocketCommunicator
 from channels_redis.pubsub import RedisPubSubChannelLayer
-from pytest_django import DjangoDbBlocker, Settings
+from pytest_django import DjangoDbBlocker
 from redis.asyncio import Redis
 
 from MyChannels.hub import Hub
+from tests.fixtures import Join
 
 from . import members as room_members
 from .members import Member
-from .redis_server import RedisServer, running
+from .redis_server import RedisServer
 
 Enter = Callable[..., Awaitable[Member]]
 Workers = Callable[[], Hub]
-
-ROOT = Path(__file__).parents[2]
-Join = Callable[..., Awaitable[WebsocketCommunicator]]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -34,46 +28,6 @@ def database_in_every_thread(django_db_blocker: DjangoDbBlocker) -> Iterator[Non
     """Consumers' threads look after their connections whether or not a test is about the database."""
     with django_db_blocker.unblock():
         yield
-
-
-@pytest.fixture(scope="session")
-def redis_server() -> Iterator[RedisServer]:
-    with running() as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def configurations(redis_server: RedisServer) -> dict[str, Any]:
-    """What app.settings makes of each choice of CHANNEL_LAYER on this Redis."""
-    found = {}
-    for layer in ("pubsub", "core"):
-        environment = {
-            "SECRET_KEY": "unused",
-            "PUBLIC_URL": "http://localhost",
-            "REDIS_URL": redis_server.url,
-            "REDIS_PASSWORD": redis_server.password,
-            "CHANNEL_LAYER": layer,
-        }
-        program = "import json; from app import settings; print(json.dumps(settings.CHANNEL_LAYERS))"
-        done = subprocess.run(
-            [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
-        )
-        found[layer] = json.loads(done.stdout)
-    return {"REDIS_URL": redis_server.url, "REDIS_PASSWORD": redis_server.password, **found}
-
-
-@pytest_asyncio.fixture(params=["pubsub", "core"])
-async def layer(
-    request: pytest.FixtureRequest, settings: Settings, configurations: dict[str, Any]
-) -> AsyncIterator[Any]:
-    """The application's channel layer, of either kind."""
-    settings.REDIS_URL, settings.REDIS_PASSWORD = configurations["REDIS_URL"], configurations["REDIS_PASSWORD"]
-    settings.CHANNEL_LAYERS = configurations[request.param]
-    layer = get_channel_layer()
-    yield layer
-    for hub in list(Hub._hubs.values()):
-        await hub.close()
-    await (layer.flush if request.param == "pubsub" else layer.close_pools)()  # core's flush asks for KEYS
 
 
 @pytest.fixture
@@ -107,26 +61,6 @@ async def admin(redis_server: RedisServer) -> AsyncIterator[Redis]:
 def room() -> str:
     """A room that nobody else is in."""
     return f"room-{uuid4().hex}"
-
-
-@pytest_asyncio.fixture
-async def connect(layer: Any) -> AsyncIterator[Join]:
-    """Opens sockets to the application; what is still open after the test is closed."""
-    from app.routing import application
-
-    opened: list[WebsocketCommunicator] = []
-
-    async def connect(path: str) -> WebsocketCommunicator:
-        socket = WebsocketCommunicator(application, path)
-        accepted, _ = await socket.connect(timeout=5)
-        assert accepted
-        opened.append(socket)
-        return socket
-
-    yield connect
-    for socket in opened:
-        if not socket.future.done():
-            await socket.disconnect(timeout=5)
 
 
 @pytest_asyncio.fixture

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
+
 from tests.ports import reserved_port
 
 ROOT = Path(__file__).parents[2]
@@ -113,3 +115,9 @@ def running() -> Iterator[RedisServer]:
             yield server
         finally:
             server.compose("down", "--volumes", "--rmi", "local", "--timeout", "5")
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    with running() as server:
+        yield server

@@ -81,7 +81,7 @@ if os.environ.get("TEST_SERVER_LOGS"):  # "the application's own logging configu
 
 
 class Server:
-    def __init__(self, kind: str, application: Path, stderr: Path, *options: str) -> None:
+    def __init__(self, kind: str, application: Path, stderr: Path, *options: str, **settings: str) -> None:
         self.kind = kind
         root = application.parents[2]
         environment = {
@@ -92,6 +92,7 @@ class Server:
             **dict.fromkeys(("SECRET_KEY", "REDIS_URL", "REDIS_PASSWORD"), "unused"),
             "PUBLIC_URL": "http://localhost",
             "DJANGO_SETTINGS_MODULE": "app.settings",
+            **settings,
         }
         command = [sys.executable, "-m", MODULES[kind], "-p", "0", "--websocket-max-message-size", str(LIMIT), *options]
         self.stderr = stderr
@@ -173,8 +174,9 @@ class Server:
 
 
 @contextmanager
-def running(kind: str, application: Path, folder: Path, *options: str) -> Iterator[Server]:
-    server = Server(kind, application, folder / "stderr", *options)
+def running(kind: str, application: Path, folder: Path, *options: str, **settings: str) -> Iterator[Server]:
+    """With `settings` in its environment, in the place of those that it demands and does not use."""
+    server = Server(kind, application, folder / "stderr", *options, **settings)
     try:
         yield server
     finally:

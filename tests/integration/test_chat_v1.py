@@ -8,8 +8,9 @@ from pytest_django import Settings
 
 from MyChannels import limits
 from MyChannels.groups import room_group
+from tests.fixtures import Join
 
-from .conftest import Enter, Join
+from .conftest import Enter
 
 CLIENT = "client-of-sixteen"
 

@@ -21,9 +21,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from MyChannels import messages
 from MyChannels.groups import HUBS, PROCESSES_KEY, room_group
 from MyChannels.presence import ALIVE_SECONDS, HEARTBEAT_SECONDS
+from tests.fixtures import ROOT
 from tests.ports import reserved_port
 
-from .conftest import ROOT, Enter
+from .conftest import Enter
 from .redis_server import RedisServer
 
 SILENCE = 7  # seconds: the layer's `expiry` here; more than a worker's 5 s between two heartbeats

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .conftest import Join
+from tests.fixtures import Join
 
 
 @pytest.mark.parametrize("text", ["hello", "你好", "👩‍👩‍👧‍👦", ""])

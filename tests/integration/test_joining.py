@@ -11,8 +11,7 @@ from channels.testing import WebsocketCommunicator
 from app.routing import application
 from MyChannels import rooms
 from MyChannels.hub import Hub
-
-from .conftest import Join
+from tests.fixtures import Join
 
 JOINS = 200  # stock pub/sub missed one in eight
 SAID_AT_ONCE = 3  # all of it was missed

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from app import channel_layer
 from MyChannels import messages
 from MyChannels.groups import room_group
-
-from .conftest import Join
+from tests.fixtures import Join
 
 Count = Callable[[str], Awaitable[int]]
 IDLE_SECONDS = 7  # longer than any wait for Redis of either layer, which end after 5
@@ -64,6 +64,26 @@ async def test_a_channel_outlives_the_task_that_made_it_if_somebody_receives_on_
         await layer.send(name, {"type": "hello"})
     async with asyncio.timeout(5):
         assert (await receiving)["type"] == (await layer.receive(other))["type"] == "hello"
+
+
+async def test_a_channel_keeps_what_comes_after_its_maker_has_ended_and_before_somebody_receives(layer: Any) -> None:
+    """As for a request and its reply in synchronous code: `async_to_sync` makes a task for each call."""
+    channel, other = await asyncio.create_task(layer.new_channel()), await layer.new_channel()
+    for n in range(2):
+        for name in (channel, other):
+            await layer.send(name, {"type": "hello", "n": n})
+        async with asyncio.timeout(5):
+            assert (await layer.receive(other))["n"] == n  # by way of another channel's receiver, too
+            assert (await asyncio.create_task(layer.receive(channel)))["n"] == n
+
+
+@pytest.mark.parametrize("layer", ["pubsub"], indirect=True)
+async def test_a_channel_that_nobody_receives_on_is_forgotten(layer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channel_layer, "UNUSED_SECONDS", 0.05)
+    await asyncio.create_task(layer.new_channel())
+    async with asyncio.timeout(5):
+        while layer.channels:  # noqa: ASYNC110  # the layer tells nobody
+            await asyncio.sleep(0.01)
 
 
 async def talk(layer: Any, group: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from .conftest import Join
+from tests.fixtures import Join
 
 FRAMES: list[dict[str, Any]] = [
     {"text": ""},

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from MyChannels.messages import Message
-
-    from .conftest import Join
+    from tests.fixtures import Join
 
 pytestmark = pytest.mark.usefixtures("layer")
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from .conftest import Join
+from tests.fixtures import Join
+
 from .redis_server import RedisServer
 
 pytestmark = [

@@ -1,5 +1,6 @@
 """What the application's Redis user may do: what the channel layers need, and nothing else."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -38,17 +39,16 @@ REFUSED = [
     "XREAD STREAMS room:a:log 0",
     "GET asgi:a",
     "SET asgi:a 1",
-    # Keys and channels that are not the layers'.
+    # Keys that are not the layers'.
     "ZADD other 1 a",
     "ZCARD other",
     "DEL other",
     "EXPIRE other 1",
-    "PUBLISH other hello",
-    "SUBSCRIBE other",
     "BZPOPMIN other 1",
     "HSET other a b",
     "XRANGE other - +",
-    "PUBLISH room:a hello",
+    "GET jobs",
+    "ZADD jobs 1 a",
 ]
 
 
@@ -62,6 +62,16 @@ async def test_command_is_refused(client: Redis, command: str) -> None:
 async def test_command_is_refused_in_a_script_too(client: Redis, call: str) -> None:
     with pytest.raises(ResponseError, match=r"ACL failure in script|not allowed from script"):
         await client.eval(f"return redis.call({call})", 0)
+
+
+async def test_any_channel_may_be_used_and_none_by_pattern(client: Redis) -> None:
+    """Named channels, a second layer and packages have names that we do not know."""
+    async with client.pubsub() as subscription:
+        await subscription.subscribe("events_channel")
+        async with asyncio.timeout(5):
+            assert (await subscription.get_message(timeout=None))["type"] == "subscribe"
+            assert await client.publish("events_channel", "hello") == 1
+            assert (await subscription.get_message(timeout=None))["data"] == b"hello"
 
 
 async def test_debugging_is_refused(client: Redis) -> None:

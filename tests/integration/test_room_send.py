@@ -8,8 +8,9 @@ from django.core.management import call_command
 from prometheus_client import REGISTRY
 
 from MyChannels import messages, rooms
+from tests.fixtures import Join
 
-from .conftest import Enter, Join
+from .conftest import Enter
 
 
 @pytest.mark.parametrize("kind", ["chat", "sync", "async"])

@@ -3,7 +3,7 @@
 import pytest
 from channels.testing import WebsocketCommunicator
 
-from .conftest import Join
+from tests.fixtures import Join
 
 KINDS = ["chat", "sync", "async"]
 TEXTS = ["hello", "你好，世界", "👩‍👩‍👧‍👦 🇨🇳", "", "<b>&amp;</b>", "a\n\t\0b", "x" * 4000]

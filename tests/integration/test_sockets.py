@@ -1,7 +1,9 @@
 """What both servers promise of handshakes, messages and closes; this module is also their application."""
 
+import copy
 import http.client
 import json
+import pickle
 import random
 import select
 import struct
@@ -58,6 +60,21 @@ async def show_scope(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "websocket.accept"})
     shown = {"extensions": sorted(scope["extensions"]), "subprotocols": scope["subprotocols"]}
     await send({"type": "websocket.send", "text": json.dumps(shown)})
+    await send({"type": "websocket.close"})
+
+
+async def write_by_copies(scope: Any, receive: Any, send: Any) -> None:
+    """Sends `message` by what a copied scope has of the extension."""
+    before = sorted(scope)
+    copies = copy.copy(scope), copy.deepcopy(scope), copy.deepcopy({**scope, "extensions": {**scope["extensions"]}})
+    pickles = [pickle.dumps(scope, protocol) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)]
+    pickled = [pickle.loads(one) for one in pickles]  # noqa: S301 - our own
+    await send({"type": "websocket.accept"})
+    for number, one in enumerate(copies):
+        one["extensions"]["channels.fanout"]["write"](b"\x81\x01%d" % number)
+    left = [one["extensions"].pop("channels.fanout") for one in pickled]
+    same = all(one == {**scope, "extensions": {"websocket.http.response": {}}} for one in pickled)
+    await send({"type": "websocket.send", "text": json.dumps({"left": left, "same": same and sorted(scope) == before})})
     await send({"type": "websocket.close"})
 
 
@@ -175,6 +192,7 @@ ROUTES: dict[str, Callable[..., Any]] = {
     "/unusable-name-when-open": misnaming(open_before=True),
     "/echo": echo,
     "/scope": show_scope,
+    "/copies": write_by_copies,
     "/cookies": cookies,
     "/set-back": set_clock_back,
     "/clocks": show_clocks,
@@ -222,6 +240,14 @@ def test_the_scope_offers_the_denial_response_and_the_peers_subprotocols(server:
     with server.connect("/scope", subprotocols=["chat.v1", "other"]) as client:
         scope = json.loads(client.recv(timeout=DEADLINE))
     assert scope == {"extensions": ["channels.fanout", "websocket.http.response"], "subprotocols": ["chat.v1", "other"]}
+
+
+def test_a_copy_of_the_scope_writes_to_the_same_socket_and_a_pickled_one_has_nothing_to_write_by(
+    server: Server,
+) -> None:
+    with server.connect("/copies") as client:
+        assert [client.recv(timeout=DEADLINE) for _ in range(3)] == ["0", "1", "2"]
+        assert json.loads(client.recv(timeout=DEADLINE)) == {"left": [{}] * 6, "same": True}
 
 
 def test_the_applications_choice_of_subprotocol_reaches_the_peer(server: Server) -> None:

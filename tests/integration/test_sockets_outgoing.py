@@ -47,9 +47,10 @@ TOO_MUCH = 1 << 24  # more than the kernels and the server take
 
 
 class Sender:
-    """Sends numbered messages, by turns as an application and as the hub does."""
+    """Sends numbered messages as the hub does; unless told otherwise, every other one as an application."""
 
     def __init__(self, scope: Any, send: Any) -> None:
+        self.as_hub = False
         self.fanout = scope["extensions"]["channels.fanout"]
         self.send = send
         self.sent = 0
@@ -58,7 +59,7 @@ class Sender:
 
     async def one(self) -> None:
         payload = self.sent.to_bytes(4, "big") + bytes(SIZE - 4)
-        if self.sent % 2:
+        if self.sent % 2 or self.as_hub:
             self.fanout["write"](b"\x82\x7f" + SIZE.to_bytes(8, "big") + payload)
         else:
             await self.send({"type": "websocket.send", "bytes": payload})
@@ -88,6 +89,7 @@ def sending(script: Callable[..., Any]) -> Callable[..., Any]:
 
 async def too_much(sender: Sender, receive: Any) -> None:
     most = 0
+    sender.as_hub = True
     while sender.sent * SIZE < TOO_MUCH:
         await sender.one()
         most = max(most, sender.fanout["unsent"]())
@@ -113,6 +115,7 @@ async def half_of_what_may_wait(sender: Sender, receive: Any) -> None:
 
 
 async def a_burst(sender: Sender, receive: Any) -> None:
+    sender.as_hub = True
     await sender.until_unsent(LIMIT - FRAME)
     report(filled=sender.sent, unsent=sender.fanout["unsent"]())
     sys.stdin.readline()  # keeps the loop from writing
@@ -138,14 +141,15 @@ async def one_large_message(sender: Sender, receive: Any) -> None:
     await sender.until_unsent(
         SIZE + 1 if hasattr(sender.bounded, "send_queue") else 1
     )  # what is held outside the bound
-    await sender.send({"type": "websocket.send", "bytes": bytes(2 * LIMIT)})
+    sender.fanout["write"](b"\x82\x7f" + (2 * LIMIT).to_bytes(8, "big") + bytes(2 * LIMIT))
     report(sent=sender.sent)
     await sender.send({"type": "websocket.close"})
 
 
 async def to_the_last_byte(sender: Sender, receive: Any) -> None:
+    sender.as_hub = True
     await sender.until_unsent(LIMIT - FRAME)
-    left = LIMIT - sender.bounded.waiting_bytes
+    left = LIMIT - sender.bounded.bounded_bytes
     sender.fanout["write"](b"\x82\x7f" + (left - 10).to_bytes(8, "big") + bytes(left - 10))
     report(sent=sender.sent)
     await sender.send({"type": "websocket.close"})
@@ -240,7 +244,7 @@ def all_of(sent: int, code: int) -> list[int]:
     return [*range(sent), -code]
 
 
-def test_a_peer_that_does_not_read_gets_whole_messages_and_then_4408_and_no_more_waits_than_may(
+def test_a_peer_that_does_not_read_what_the_hub_writes_gets_whole_messages_and_then_4408_and_no_more_waits_than_may(
     server: Server,
 ) -> None:
     with start(server, "/too-much") as peer:

@@ -4,12 +4,13 @@ import asyncio
 import json
 import re
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import ClientConnection
 
-from tests.stack.clone import REPLICAS, ROOT, Clone
+from tests.stack.clone import ROOT, Clone
 from tests.stack.wire import SECONDS, access, open_socket, request, request_id, served_by
 
 # "The model, `path`:" or "append to `path`:", then a fenced block.
@@ -23,20 +24,23 @@ ws_urlpatterns += [path("third/party", MultiChatConsumer.as_asgi())]
 
 
 @pytest.fixture(scope="module")
-def example(neighbour: Clone) -> Clone:
-    """The second clone, which a user takes and puts a feature in; two workers."""
+def example(fresh_clone: Callable[[], Clone]) -> Iterator[Clone]:
+    """A clone that was never up, which a user takes and puts a feature in; two workers."""
+    clone = fresh_clone()
+    clone.lose_modes_and_line_ends()
     blocks = list(BLOCK.finditer((ROOT / "docs/your-own-consumer.md").read_text()))
     assert len(blocks) == 9
     for block in blocks:
-        with (neighbour.path / block["path"]).open("a" if block["append"] else "x") as file:
+        with (clone.path / block["path"]).open("a" if block["append"] else "x") as file:
             file.write("\n" + block["text"] if block["append"] else block["text"])
-    shutil.copy(Path(__file__).with_name("multichat.py"), neighbour.path / "MyChannels")
-    with (neighbour.path / "MyChannels/routing.py").open("a") as file:
+    shutil.copy(Path(__file__).with_name("multichat.py"), clone.path / "MyChannels")
+    with (clone.path / "MyChannels/routing.py").open("a") as file:
         file.write(THIRD_PARTY)
-    neighbour.set(**{REPLICAS: "2"})
-    neighbour.make("migrations")
-    neighbour.make("up")
-    return neighbour
+    clone.make("migrations")
+    assert clone.leftovers() == {}, "make up takes data without secrets for lost secrets"
+    clone.make("up")
+    yield clone
+    clone.make("down")
 
 
 async def hear(socket: ClientConnection) -> dict[str, object]:

@@ -1,11 +1,16 @@
-"""What a channel's messages are given to in the place of a queue."""
+"""What has come for a channel, until somebody takes it, or where it is handled as it comes."""
 
+import asyncio
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
-from app import channel_layer
-from app.channel_layer import Delivery, Waiting
+from app import channel_layer, core_layer
+from app.behind import behind
+from app.channel_layer import MOST_BYTES, MOST_EVENTS, ConsumerQueue, Delivery
 from MyChannels.limits import Pool
 
 
@@ -28,7 +33,7 @@ def events(monkeypatch: pytest.MonkeyPatch) -> Pool:
 def test_when_too_much_waits_for_all_consumers_the_one_with_most_loses_it_and_no_other(
     events: Pool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    slow, slower = Waiting(), Waiting()
+    slow, slower = ConsumerQueue(), ConsumerQueue()
     for _ in range(30):
         slow.put_nowait(bytes(1000))
     for _ in range(75):
@@ -39,9 +44,71 @@ def test_when_too_much_waits_for_all_consumers_the_one_with_most_loses_it_and_no
 
 
 async def test_what_was_received_waits_no_more(events: Pool) -> None:
-    queue = Waiting()
+    queue = ConsumerQueue()
     for number in range(10):
         queue.put_nowait(bytes([number]) * 1000)
     assert events.held == 10_000
     assert [(await queue.get())[0] for _ in range(10)] == list(range(10))
     assert (events.held, queue.waiting_bytes) == (0, 0)
+
+
+# ── A consumer's queue ─────────────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def client_behind() -> Iterator[list[str]]:
+    """Whether the socket was closed of the application that the present task is, whose client is behind."""
+    task = asyncio.current_task()
+    assert task
+    closed: list[str] = []
+
+    def close() -> bool:
+        closed.append("closed")
+        return True
+
+    behind[task] = close
+    try:
+        yield closed
+    finally:
+        del behind[task]
+
+
+def own_queue(layer: str) -> Any:
+    task = asyncio.current_task()
+    assert task
+    return ConsumerQueue(task) if layer == "pubsub" else core_layer.ConsumerQueue(MOST_EVENTS, task)
+
+
+@pytest.mark.parametrize("layer", ["pubsub", "core"])
+async def test_the_client_of_a_consumer_that_takes_no_events_is_closed_when_too_many_wait(layer: str) -> None:
+    queue = own_queue(layer)
+    with client_behind() as closed:
+        for _ in range(MOST_EVENTS):
+            queue.put_nowait(b"{}")
+        assert not closed
+        queue.put_nowait(b"{}")
+        assert closed
+        assert queue.empty()
+
+
+async def test_and_when_they_are_too_large_together() -> None:
+    queue = own_queue("pubsub")
+    with client_behind() as closed:
+        for _ in range(2):
+            queue.put_nowait(bytes(MOST_BYTES // 2))
+        assert not closed
+        assert len(queue.get_nowait()) == MOST_BYTES // 2
+        queue.put_nowait(bytes(MOST_BYTES // 2))
+        assert not closed
+        queue.put_nowait(b"{}")
+        assert closed
+        assert (queue.qsize(), queue.waiting_bytes) == (0, 0)
+
+
+async def test_events_wait_as_with_stock_for_a_consumer_that_is_slow_for_another_reason() -> None:
+    pubsub, core = own_queue("pubsub"), own_queue("core")
+    for number in range(MOST_EVENTS + 5):
+        pubsub.put_nowait(b"%d" % number)
+        core.put_nowait({"number": number})
+    assert (pubsub.qsize(), pubsub.get_nowait()) == (MOST_EVENTS + 5, b"0")
+    assert (core.qsize(), core.get_nowait()) == (MOST_EVENTS, {"number": 5})

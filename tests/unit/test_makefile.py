@@ -77,7 +77,6 @@ def test_a_makefile_with_crlf_is_read(tree: Path) -> None:
     [
         (("manage", "C=shell"), "compose exec --no-TTY web python manage.py shell"),
         (("shell", "S=redis"), "compose exec --no-TTY redis sh"),
-        (("migrations",), "--no-TTY migrate python manage.py makemigrations"),
     ],
 )
 def test_input_from_a_pipe_needs_no_terminal(tmp_path: Path, goal: tuple[str, ...], called: str) -> None:

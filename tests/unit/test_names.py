@@ -15,8 +15,8 @@ from django.urls import path
 
 from app.channel_layer import ConfirmedPubSubChannelLayer, NamingMemoryChannelLayer
 from app.core_layer import CoreChannelLayer
+from app.logins import Logins
 from app.names import StrictNames, UnusableName
-from app.sessions import Sessions
 
 NOWHERE = [{"address": "redis://localhost:1"}]  # a refused name is refused before anything is asked
 LAYERS: dict[str, Callable[[], Any]] = {
@@ -86,7 +86,7 @@ ROUTES = [
 
 def opened(address: str) -> ApplicationCommunicator:
     return ApplicationCommunicator(
-        Sessions(URLRouter(ROUTES)),
+        Logins(URLRouter(ROUTES)),
         {"type": "websocket", "path": address, "headers": [], "extensions": {"websocket.http.response": {}}},
     )
 

@@ -1,6 +1,6 @@
-"""Sets Django up for the tests, from an environment that is the same on every machine.
+"""Sets Django up for the tests of every folder, from an environment that is the same on every machine.
 
-It is gone again once the settings have read it: what a test starts inherits none of it.
+The environment is gone again once the settings have read it: what a test starts inherits none of it.
 """
 
 import os
@@ -10,8 +10,8 @@ import django
 import pytest
 from django.db import connections
 
-# The stacks that tests/stack and tests/browser share.
-pytest_plugins = ["tests.stack.stacks"]
+# What several suites share, those of your own apps too: the application on a Redis, and the stacks.
+pytest_plugins = ["tests.stack.stacks", "tests.integration.redis_server", "tests.fixtures"]
 
 ENVIRONMENT = {
     "SECRET_KEY": "unused-but-long-enough-to-satisfy-the-deployment-checks-0123456789",

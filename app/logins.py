@@ -1,0 +1,27 @@
+"""What holds for every WebSocket, whichever middleware has said who opened it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.accounts import Accounts, opened_by_session
+from app.names import UnusableName, refuse
+
+
+class Logins:
+    """ASGI middleware: ends a socket with the login that opened it, and answers where no channel layer takes a name.
+
+    It stands behind the middleware that finds the user, so it works behind every such middleware. It does both, because
+    each socket holds the frame of each middleware.
+    """
+
+    def __init__(self, application: Any) -> None:
+        self.application = application
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:
+        try:
+            if opened_by_session(scope):
+                return await Accounts.current().serve(self.application, scope, receive, send)
+            return await self.application(scope, receive, send)
+        except UnusableName as fault:
+            return await refuse(fault, scope, send)

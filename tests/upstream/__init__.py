@@ -1,0 +1,1 @@
+"""The own tests of the packages whose classes we subclass, run against our classes."""
