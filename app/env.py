@@ -190,6 +190,7 @@ def declare_stack(env: Environment) -> None:
     env.str("COMPOSE_PROJECT_NAME", default="channels", validate=PROJECT)
     env.int("DAPHNE_REPLICAS", default=2, validate=validate.Range(1, 99))
     env.int("UVICORN_REPLICAS", default=2, validate=validate.Range(1, 99))
+    env.str("WORKER_CHANNELS", default="")
     env.int("WEB_CONCURRENCY", default=2, validate=validate.Range(1, 64))
     env.str("REDIS_MAXMEMORY", default="256mb", validate=SIZE)
     for service, memory, pids in (

@@ -37,6 +37,7 @@ check "deploy, https" python manage.py check --deploy --fail-level WARNING
 check "deploy, http" env PUBLIC_URL=http://localhost:8080 python manage.py check --deploy --fail-level WARNING
 check compose docker compose --env-file .env.example config --quiet
 check "compose, uvicorn" docker compose --file compose.yaml --file deploy/uvicorn.yaml --env-file .env.example config --quiet
+check "compose, worker" env WORKER_CHANNELS=jobs docker compose --file compose.yaml --file deploy/overlays/worker.yaml --env-file .env.example config --quiet
 check "compose, benchmark" docker compose --env-file .env.example --file tests/bench/compose.yaml config --quiet
 check dockerfiles hadolint services/Dockerfile tests/Dockerfile tests/bench/Dockerfile tests/chaos/engine/Dockerfile deploy/base-images/Dockerfile
 # shellcheck disable=SC2086  # one argument each

@@ -253,6 +253,8 @@ roll() { # all of them, whether they have changed or not
         "$used MiB, which web and $sockets use now: for a minute there are twice as many" "free some; or make scale N=<fewer>"
     replace "$web" "$number"
     say "every web and $sockets container is new: $(of "$sockets" | wc -l) $sockets, $(of web | wc -l) web"
+    stage=
+    renew_others
     leftovers
 }
 
@@ -312,6 +314,24 @@ grown() { # is there a service that has no container yet, or none that runs or h
         grep -qxF "$service" <<< "$none" || return 0
     done < <(docker compose config --services)
     return 1
+}
+
+others() { # services of overlays that run the application's image, as `worker` does
+    docker ps --filter "label=com.docker.compose.project=$project" --filter label=com.docker.compose.oneoff=False \
+        --format '{{.ID}} {{.Label "com.docker.compose.service"}}' | while read -r id service; do
+        case $service in migrate | web | "$sockets" | nginx | redis) continue ;; esac
+        [ "$(docker inspect --format '{{.Config.Image}}' "$id")" != "$project-web" ] || echo "$service"
+    done | sort -u
+}
+
+renew_others() { # the old one leaves before the new one comes: two at once would do some jobs twice
+    local service output
+    for service in $(others); do
+        say "$service is replaced, when it has ended what it is at"
+        output=$(docker compose --progress quiet up --detach --no-deps --no-build --wait "$service" 2>&1) ||
+            fail "a $service that does not get healthy: $output" "a healthy one; every web and $sockets is new" \
+                "make logs S=$service; then make $command"
+    done
 }
 
 migrate_needs_more() { # than Redis

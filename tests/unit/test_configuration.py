@@ -14,7 +14,7 @@ from app.env import COMPOSE_OWN, WIRING
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
-STACKS = ("compose.yaml", "compose.yaml:deploy/uvicorn.yaml")
+STACKS = ("compose.yaml", "compose.yaml:deploy/uvicorn.yaml", "compose.yaml:deploy/overlays/worker.yaml")
 # `NAME=value` is required, `# NAME=value` is the default.
 EXAMPLE = {
     name: (not hash_sign, value)
@@ -69,9 +69,14 @@ def test_example_names_what_is_asked_for_and_nothing_else(environment: dict[str,
     assert set(EXAMPLE) - COMPOSE_OWN == set(values) - WIRING
 
 
-def test_example_requires_public_url_alone(interpolated: dict[str, dict[str, Any]]) -> None:
+def test_public_url_alone_is_required_and_what_the_workers_overlay_demands(
+    interpolated: dict[str, dict[str, Any]],
+) -> None:
     assert [name for name, (required, _) in EXAMPLE.items() if required] == ["PUBLIC_URL"]
-    assert [name for name, variable in interpolated.items() if variable["Required"]] == ["PUBLIC_URL"]
+    assert [name for name, variable in interpolated.items() if variable["Required"]] == [
+        "PUBLIC_URL",
+        "WORKER_CHANNELS",
+    ]
 
 
 def test_defaults_in_the_example_are_those_of_the_code(environment: dict[str, str]) -> None:

@@ -95,3 +95,21 @@ def test_as_many_workers_are_started_as_compose_would(tmp_path: Path, said: str,
     """An overlay may say the number, of which .env knows nothing."""
     config = f"{CONFIG}  daphne:\n    image: chat-web\n{said}"
     assert shell(tmp_path, config, "asked_for daphne").stdout == f"{number}\n"
+
+
+def test_services_that_run_the_applications_image_are_replaced_after_the_others(tmp_path: Path) -> None:
+    """Such as `worker`; a database beside them is left alone."""
+    containers = ("1 web", "2 daphne", "3 worker", "4 postgres", "5 nginx")
+    docker = f"""
+    docker() {{
+        case "$*" in
+        ps*) printf '%s\\n' {" ".join(f"'{container}'" for container in containers)} ;;
+        inspect*4) echo postgres ;;
+        inspect*) echo chat-web ;;
+        *up*) echo "${{@: -1}}" >> replaced ;;
+        esac
+    }}
+    """
+    done = shell(tmp_path, CONFIG, f"{docker} sockets=daphne; renew_others")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "replaced").read_text() == "worker\n"
