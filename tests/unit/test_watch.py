@@ -1,5 +1,6 @@
 """deploy/watch.sh mounts the sources: it refuses those that the containers' users could not read."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -22,7 +23,7 @@ def watch(folder: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    for name in ("deploy", "app", "MyChannels", "nginx"):
+    for name in ("deploy", "app", "MyChannels", "nginx", "services"):
         shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copy(ROOT / "compose.yaml", tmp_path)
     subprocess.run(["chmod", "-R", "go+rX", tmp_path], check=True)
@@ -39,4 +40,30 @@ def test_what_only_its_owner_may_read_is_refused_with_the_line_that_opens_it(clo
 
 
 def test_what_all_may_read_is_watched(clone: Path) -> None:
-    assert watch(clone).stdout == "compose --file compose.yaml --file deploy/watch.yaml up --watch\n"
+    assert watch(clone).stdout.endswith("--file deploy/watch.yaml --file .state/watch.yaml up --watch\n")
+
+
+def test_an_app_of_ones_own_is_watched_too(clone: Path) -> None:
+    (clone / "chat/static").mkdir(parents=True)
+    (clone / "chat").chmod(0o700)
+    dockerfile = clone / "services/Dockerfile"
+    dockerfile.write_text(
+        dockerfile.read_text().replace("COPY MyChannels MyChannels\n", "COPY MyChannels MyChannels\nCOPY chat chat\n")
+    )
+    assert "found:    chat, which only some users" in watch(clone).stderr
+    (clone / "chat").chmod(0o755)
+    assert watch(clone).returncode == 0
+    files = ["--file=compose.yaml", "--file=deploy/watch.yaml", "--file=.state/watch.yaml", "--env-file=/dev/null"]
+    shown = subprocess.run(
+        ["docker", "compose", *files, "config", "--format=json"],
+        cwd=clone,
+        env={"PATH": os.environ["PATH"], "PUBLIC_URL": "http://localhost"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    services = json.loads(shown.stdout)["services"]
+    for name in ("migrate", "web", "daphne"):
+        assert "/srv/chat" in [volume["target"] for volume in services[name]["volumes"]]
+    actions = {(rule["action"], Path(rule["path"]).name) for rule in services["web"]["develop"]["watch"]}
+    assert {("restart", "app"), ("restart", "MyChannels"), ("restart", "chat"), ("rebuild", "static")} <= actions
