@@ -15,8 +15,10 @@ from tests.stack.wire import SECONDS, access, open_socket, request, request_id, 
 
 # "The model, `path`:" or "append to `path`:", then a fenced block.
 BLOCK = re.compile(
-    r"(?P<append>append to )?`(?P<path>MyChannels/[^`]+)`[^`]*?:?\n\n```\w+\n(?P<text>.*?)```", re.DOTALL
+    r"(?P<append>append to )?`(?P<path>(?:MyChannels|chat)/[^`]+)`[^`]*?:?\n\n```\w+\n(?P<text>.*?)```", re.DOTALL
 )
+# "in `path`:", then a block for each place.
+EDITS = re.compile(r"[Ii]n `(?P<path>[^`]+)`:\n\n(?P<blocks>(?:```diff\n.*?```\n\n?)+)", re.DOTALL)
 THIRD_PARTY = """
 from MyChannels.multichat import MultiChatConsumer
 ws_urlpatterns += [path("third/party", MultiChatConsumer.as_asgi())]
@@ -29,18 +31,37 @@ def example(fresh_clone: Callable[[], Clone]) -> Iterator[Clone]:
     clone = fresh_clone()
     clone.lose_modes_and_line_ends()
     blocks = list(BLOCK.finditer((ROOT / "docs/your-own-consumer.md").read_text()))
-    assert len(blocks) == 9
+    assert len(blocks) == 13
+    (clone.path / "chat").mkdir()
+    (clone.path / "chat/__init__.py").touch()
     for block in blocks:
         with (clone.path / block["path"]).open("a" if block["append"] else "x") as file:
             file.write("\n" + block["text"] if block["append"] else block["text"])
+    edit(clone)
     shutil.copy(Path(__file__).with_name("multichat.py"), clone.path / "MyChannels")
     with (clone.path / "MyChannels/routing.py").open("a") as file:
         file.write(THIRD_PARTY)
+    clone.make("migrations", "A=chat")
     clone.make("migrations")
     assert clone.leftovers() == {}, "make up takes data without secrets for lost secrets"
     clone.make("up")
     yield clone
     clone.make("down")
+
+
+def edit(clone: Clone) -> None:
+    """Takes the documented lines into files that are there."""
+    files = list(EDITS.finditer((ROOT / "docs/your-own-consumer.md").read_text()))
+    assert [file["path"] for file in files] == ["app/settings.py", "app/routing.py", "services/Dockerfile"]
+    for file in files:
+        path = clone.path / file["path"]
+        text = path.read_text()
+        for block in re.findall(r"```diff\n(.*?)```", file["blocks"], re.DOTALL):
+            lines = block.splitlines(keepends=True)
+            before = "".join(line[1:] for line in lines if line[0] in " -")
+            assert text.count(before) == 1, before
+            text = text.replace(before, "".join(line[1:] for line in lines if line[0] in " +"))
+        path.write_text(text)
 
 
 async def hear(socket: ClientConnection) -> dict[str, object]:
@@ -95,6 +116,24 @@ def test_the_documented_page_and_its_script_are_served(example: Clone) -> None:
 def test_the_documented_migration_was_written_and_applied(example: Clone) -> None:
     assert (example.path / "MyChannels/migrations/0001_initial.py").is_file()
     assert "[X] 0001_initial" in example.make("manage", "C=showmigrations mychannels").stdout
+
+
+async def test_the_documented_app_answers_under_its_own_route(example: Clone) -> None:
+    socket = await open_socket(example, "/ws/lunch/table-7/")
+    async with asyncio.timeout(SECONDS):
+        await socket.send("hello")
+        assert await socket.recv() == "table-7: hello"
+    await socket.close()
+
+
+def test_the_documented_user_model_was_migrated(example: Clone) -> None:
+    assert "[X] 0001_initial" in example.make("manage", "C=showmigrations chat").stdout
+
+
+def test_the_documented_tests_of_the_app_pass(example: Clone) -> None:
+    """In this container, which is the one that `make test` runs."""
+    done = example.run("pytest", "-p", "no:cacheprovider", "chat")
+    assert "3 passed" in done.stdout
 
 
 async def test_a_third_partys_consumer_runs_unchanged_across_workers(example: Clone) -> None:
