@@ -81,7 +81,7 @@ def migrations_are_known(app_configs: Any, databases: Sequence[str] | None = Non
     return found
 
 
-@register("app")
+@register(Tags.urls)  # not "app": the check of the configuration must not need what the sources may break
 def routes_can_be_reached(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """app.W001 of sockets, app.W002 of pages: the first route that matches takes the request.
 

@@ -61,10 +61,11 @@ def app() -> Iterator[Path]:
 
 def test_an_app_of_ones_own_is_tested_with_the_fixtures_that_ours_are(app: Path, redis_server: RedisServer) -> None:
     redis = {"url": redis_server.url, "password": redis_server.password, "admin_url": redis_server.admin_url}
+    inherited = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}  # ours sets it
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(app)],
         cwd=ROOT,
-        env={**os.environ, "SHARED_REDIS": json.dumps(redis)},
+        env={**inherited, "SHARED_REDIS": json.dumps(redis)},
         capture_output=True,
         text=True,
         check=False,
