@@ -52,5 +52,5 @@ both "${shared_stacks[@]}" -- tests/integration tests/third_party "${own_stacks[
 # When the others have ended: containers that come and go change the host's network, and Chromium drops its sockets.
 both tests/browser -- "${quick[@]}"
 
-[ "${#failed[@]}" = 0 ] || printf '\ntest: FAILED  %s' "${failed[@]}" $'\n' >&2
+[ "${#failed[@]}" = 0 ] || printf '\ntest: FAILED  %s\n' "${failed[@]}" >&2
 exit "$((${#failed[@]} > 0))"
