@@ -36,6 +36,7 @@ READ_AT_ONCE = 500  # messages
 KEPT_MESSAGES = 1000
 KEPT_CHARACTERS = 256 * 1024
 KEPT = Pool(memory_limit() // SHARE)  # by all rooms of this process together
+UNCOUNTED_BYTES = 16 * 1024  # of a room's: to count after each message costs a tenth of sending it to a hundred
 MESSAGE_BYTES = 400  # beside its text, which is there twice: as it is, and in the line that members are sent
 # Read beyond what was asked for: those who come back at once have not all heard equally much.
 LOOK_BACK = 256
@@ -76,7 +77,7 @@ class Room:
         self._members: dict[Format, dict[Member, Callable[[Any], None]]] = {}
         self._kept: deque[Message] = deque()
         self._kept_characters = 0
-        self._kept_bytes = 0
+        self._kept_bytes = self._counted_bytes = 0
         self._full = False  # of characters
         self._unwritten: list[Message] = []
         self._unwritten_characters = 0
@@ -373,13 +374,15 @@ class Room:
 
     def _count_kept(self) -> None:
         """Only when what is kept has no gap: it may be forgotten here."""
-        KEPT.hold(self, self._kept_bytes, self.forget_kept)
+        if abs(self._kept_bytes - self._counted_bytes) > UNCOUNTED_BYTES:
+            self._counted_bytes = self._kept_bytes
+            KEPT.hold(self, self._kept_bytes, self.forget_kept)
 
     def forget_kept(self) -> None:
         """The log has it all; also called when the room is closed."""
         KEPT.release(self)
         self._kept.clear()
-        self._kept_characters = self._kept_bytes = 0
+        self._kept_characters = self._kept_bytes = self._counted_bytes = 0
 
 
 def weight(message: Message) -> int:
