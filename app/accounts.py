@@ -52,7 +52,7 @@ def opened_by_session(scope: Mapping[str, Any]) -> bool:
     user, session = scope.get("user"), scope.get("session")
     if user is None or session is None or not user.is_authenticated:
         return False
-    # What is not loaded named nobody, and must not be loaded in the event loop.
+    # A session that is not loaded named no user. Loading it here would block the event loop.
     return bool(session.session_key and session.accessed and _named_by(session)[1] == user.pk)
 
 

@@ -488,7 +488,7 @@ class LoopLayer(RedisPubSubLoopLayer):
             await shard.resubscribe()
 
     async def new_channel(self, prefix: str = "specific.") -> str:
-        """A channel that is forgotten when the current task ends, or somewhat later if nobody has received on it."""
+        """A channel that is forgotten when the current task ends, or a minute later if nothing has received on it."""
         channel: str = await super().new_channel(prefix)
         if task := asyncio.current_task():
             self.channels[channel] = ConsumerQueue(task)

@@ -61,7 +61,7 @@ def owner_of(channel: str) -> str:
 
 
 class ConsumerQueue(BoundedQueue):
-    """What has come for a channel. Stock's drops the oldest when it is full, and nobody learns it; here the client is
+    """What has come for a channel. Stock's drops the oldest when it is full, without a word; here the client is
     closed for which the channel's consumer waits."""
 
     def __init__(self, capacity: int, maker: asyncio.Task[Any] | None) -> None:

@@ -2,8 +2,8 @@
 # Writes digests of the secrets into .state/, from where compose.yaml has them in the environment of each container that
 # reads the secret. What is mounted is in no hash of Compose's: another digest is, and the container is replaced.
 #
-# Digests are no secret: every user of the machine may read them. So that nobody can guess a short password by its
-# digest, a random key goes into each, which lies beside the secrets.
+# Digests are no secret: every user of the machine may read them. A random key goes into each, which lies beside the
+# secrets: without it, a short password could be guessed from its digest.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

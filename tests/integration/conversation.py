@@ -76,12 +76,12 @@ class Conversation:
         )
 
     async def settled(self, seconds: float = 15) -> None:
-        """Everybody is where the last of them is, and nothing more is coming."""
+        """All members are where the last of them is, and stay there: that is seen only over a time."""
         before: set[str] | None = None
         async with asyncio.timeout(seconds):
             while len(now := {member.since for member in self.members}) > 1 or now != before:
                 before = now
-                await asyncio.sleep(10 * SPACE_SECONDS)  # in which a room writes whatever it held back
+                await asyncio.sleep(10 * SPACE_SECONDS)  # a room writes what it held back within one SPACE_SECONDS
 
     def silence(self) -> float:
         """The longest time that anybody heard no message."""

@@ -14,7 +14,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer, WebsocketConsumer
 from app import lateness
 from tests.integration.socket_server import report, routed
 
-BLOCKED = 0.5  # seconds
+BLOCKED = 0.5  # seconds of slow work, which is what the tests are about: nothing waits by these sleeps
 lateness.LOG_SECONDS = 0  # each time, whatever else was late on a busy machine
 
 
@@ -42,7 +42,7 @@ class BlockingConsumer(AsyncWebsocketConsumer):
     channel_layer_alias = None
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        time.sleep(BLOCKED)  # noqa: ASYNC251  # the mistake that is to be found
+        time.sleep(BLOCKED)  # noqa: ASYNC251  # the mistake to be found
         await self.send("done")
 
 

@@ -1,4 +1,4 @@
-"""A handler that holds up everybody on a worker is named, in the log and in the metrics."""
+"""A handler that holds up all others on a worker is named, in the log and in the metrics."""
 
 from collections.abc import Iterator
 from pathlib import Path

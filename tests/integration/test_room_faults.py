@@ -72,7 +72,7 @@ async def outage(context: AbstractContextManager[None], during: Callable[[], Awa
         await asyncio.to_thread(context.__exit__, None, None, None)
 
 
-# How long a fault lasts is part of what it is; what comes of it is waited for.
+# Each of these is the fault's own duration. Its effects are awaited by a condition with a deadline.
 
 
 async def a_moment() -> None:

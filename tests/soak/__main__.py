@@ -42,7 +42,7 @@ async def rest(gauges: Gauges) -> Sample:
             return sample
         if monotonic() > deadline:
             return sample
-        await asyncio.sleep(1)
+        await asyncio.sleep(1)  # until the next sample, no longer than REST_SECONDS in all
 
 
 async def rest_again(gauges: Gauges, before: Sample) -> list[Change]:
@@ -52,7 +52,7 @@ async def rest_again(gauges: Gauges, before: Sample) -> list[Change]:
         changes = at_rest(before, await asyncio.to_thread(gauges.sample))
         if not any(change.grew for change in changes) or monotonic() > deadline:
             return changes
-        await asyncio.sleep(2)
+        await asyncio.sleep(2)  # as above
 
 
 async def watch(gauges: Gauges, churn: Churn, seconds: float, samples: list[Sample]) -> None:

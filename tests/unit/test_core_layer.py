@@ -37,7 +37,7 @@ def test_what_comes_for_an_unused_channel_is_kept_until_its_time_is_over(clock: 
 def test_an_unused_channel_with_messages_is_dropped_with_them(clock: list[float]) -> None:
     buffers = Buffers(10)
     buffers.end_later("unused", EXPIRY)
-    buffers["unused"].put_nowait("nobody reads this")
+    buffers["unused"].put_nowait("never read")
     clock[0] += 2 * EXPIRY + 1
     buffers.end("another", EXPIRY)
     assert not buffers
