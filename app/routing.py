@@ -1,11 +1,13 @@
 """The ASGI root: every request and every socket enters here."""
 
 import os
+from typing import Any
 
-from asgi_correlation_id import CorrelationIdMiddleware
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
 from django.urls import re_path
+
+from asgi_correlation_id import CorrelationIdMiddleware
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "app.settings")
 # First of all: it fills the app registry, which the consumers imported below may need.
@@ -37,16 +39,18 @@ routes = [
 ]
 sockets = Logins(URLRouter(routes))
 
-application = CorrelationIdMiddleware(
-    Traced(
-        ProtocolTypeRouter(
-            {
-                "http": Health(Metrics(JoinedHeaders(django_application))),
-                # A middleware of your own goes around `sockets`: AuthMiddlewareStack(Yours(sockets)).
-                "websocket": OriginGuard(AuthMiddlewareStack(sockets), settings.OWN_ORIGINS),
-            }
-        )
-    )
+
+def logged(application: Any) -> CorrelationIdMiddleware:
+    """Puts the request's id into the log. It stands behind the router, in which packages look for the routes."""
+    return CorrelationIdMiddleware(Traced(application))
+
+
+application = ProtocolTypeRouter(
+    {
+        "http": logged(Health(Metrics(JoinedHeaders(django_application)))),
+        # A middleware of your own goes around `sockets`: AuthMiddlewareStack(Yours(sockets)).
+        "websocket": logged(OriginGuard(AuthMiddlewareStack(sockets), settings.OWN_ORIGINS)),
+    }
 )
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.testing import ApplicationCommunicator, HttpCommunicator
 
 from app.routing import application
@@ -53,6 +54,14 @@ async def test_own_origin_opens_every_route(layer: Any, kind: str) -> None:
 async def test_health_is_answered_whatever_the_host() -> None:
     request = HttpCommunicator(application, "GET", "/health/live", headers=[(b"host", b"evil.example")])
     assert (await request.get_response(timeout=5))["status"] == 200
+
+
+def test_packages_find_the_routes_where_channels_documents_them() -> None:
+    """Behind a ProtocolTypeRouter at the root, as chanx looks for them to describe them."""
+    assert isinstance(application, ProtocolTypeRouter)
+    inner = application.application_mapping["websocket"]
+    while not isinstance(inner, URLRouter):
+        inner = getattr(inner, "app", None) or inner.application
 
 
 async def test_answers_carry_the_requests_id() -> None:
