@@ -399,10 +399,10 @@ class ConsumerQueue(asyncio.Queue[bytes]):
 
     def drop(self) -> None:
         """All of it: what is left would be no less out of date."""
-        dropped = 0
-        while not self.empty():
-            self.get_nowait()
-            dropped += 1
+        dropped = self.qsize()
+        for _ in range(dropped):
+            super()._get()  # not get_nowait, which would count what is left each time, and so drop within dropping
+        self.waiting_bytes = 0
         DROPPED.inc(dropped)
         logger.warning("too much waits for consumers: dropped %d events of the one with most", dropped)
 

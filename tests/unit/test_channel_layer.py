@@ -43,6 +43,17 @@ def test_when_too_much_waits_for_all_consumers_the_one_with_most_loses_it_and_no
     assert "dropped 71 events" in caplog.text
 
 
+def test_it_loses_all_of_it_however_many_they_are(events: Pool) -> None:
+    slow, slower = ConsumerQueue(), ConsumerQueue()
+    for _ in range(9000):
+        slower.put_nowait(bytes(10))
+    slow.put_nowait(bytes(60_000))
+    assert (slow.qsize(), slower.qsize(), slower.waiting_bytes) == (1, 0, 0)
+    assert events.held == 60_000
+    slower.put_nowait(bytes(10_000))
+    assert events.held == 70_000
+
+
 async def test_what_was_received_waits_no_more(events: Pool) -> None:
     queue = ConsumerQueue()
     for number in range(10):
