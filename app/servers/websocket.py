@@ -191,11 +191,12 @@ class ReceiveQueue:
     asyncio.Queue would do, but has four deques: 3 KB of a connection on which nobody says anything.
     """
 
-    __slots__ = ("_arrivals", "_handled_bytes", "_messages", "dropped", "let_go", "read_on", "waiting_bytes")
+    __slots__ = ("_arrivals", "_handled_bytes", "_messages", "dropped", "ended", "let_go", "read_on", "waiting_bytes")
 
     def __init__(self) -> None:
         self.waiting_bytes = self._handled_bytes = 0
         self.dropped = False  # and no more is taken of a peer that is being closed
+        self.ended = False  # the application
         self.let_go: Callable[[], None] | None = None  # set while INCOMING counts it
         # Set while the peer is held back, and not for longer: it would be a reference cycle of every connection.
         self.read_on: Callable[[], None] | None = None
@@ -220,18 +221,30 @@ class ReceiveQueue:
     def count(self, let_go: Callable[[], None]) -> None:
         """Called with what is to be done when this holds most of what all hold."""
         if (held := self.waiting_bytes + self._handled_bytes) > SMALL_BYTES:
-            self.let_go = let_go
-            INCOMING.hold(self, held, let_go)
+            if self.ended:
+                self.forget()
+            else:
+                self.let_go = let_go
+                INCOMING.hold(self, held, let_go)
 
     def drop(self) -> None:
-        """Forgets what the peer has sent, and not that it has gone."""
-        self._messages = [message for message in self._messages if message["type"] != "websocket.receive"]
-        self.waiting_bytes = 0
+        """Forgets what the peer has sent, and takes no more of it."""
+        self.forget()
         self.dropped = True
         self.let_go = None
 
+    def forget(self) -> None:
+        """What the peer has sent, and not that it has gone."""
+        self._messages = [message for message in self._messages if message["type"] != "websocket.receive"]
+        self.waiting_bytes = 0
+
     def end(self, _application: object = None) -> None:
-        """No application is there any more, or it has little to handle."""
+        """No application is there any more, and the peer may still send for a while: nothing of that is kept."""
+        self.ended = True
+        self.forget()
+        self.release()
+
+    def release(self) -> None:
         INCOMING.release(self)
         self.let_go = None
 
@@ -241,7 +254,7 @@ class ReceiveQueue:
             if self.waiting_bytes > SMALL_BYTES:
                 INCOMING.hold(self, self.waiting_bytes, self.let_go)
             else:
-                self.end()
+                self.release()
 
     async def get(self) -> dict[str, Any]:
         self.handled()

@@ -85,6 +85,20 @@ async def test_an_application_that_ends_has_nothing_to_handle() -> None:
     assert INCOMING.held == 0
 
 
+async def test_nothing_is_kept_of_what_comes_when_the_application_has_ended() -> None:
+    """A peer may go on until it has read the close frame, or for as long as it likes where there is none."""
+    queue = ReceiveQueue()
+    queue.put_nowait(said("x" * 10_000))
+    queue.count(lambda: None)
+    queue.end(object())
+    for text in ("x" * 10_000, "small", "x" * 2**21):
+        queue.put_nowait(said(text))
+        queue.count(lambda: None)
+        assert INCOMING.held == 0
+        assert queue.waiting_bytes < 4096
+    assert not queue.holds(1), "else its peer's close frame would not be read"
+
+
 async def test_what_is_dropped_is_what_was_said_and_not_that_the_peer_has_gone() -> None:
     queue = ReceiveQueue()
     queue.put_nowait(said("x" * 10_000))
