@@ -99,7 +99,11 @@ class Outgoing:
     def watch(self) -> None:
         if self.watched is None:
             # A loop refuses to watch a transport's own descriptor.
-            self.watched = os.dup(self.descriptor)
+            try:
+                self.watched = os.dup(self.descriptor)
+            except OSError:  # no more files may be open; the rest of the frame would never go
+                self.abort()
+                return
             asyncio.get_running_loop().add_writer(self.watched, self.flush)
             self.count()
 
