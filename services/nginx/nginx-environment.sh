@@ -11,9 +11,10 @@ between() { # between LEAST NUMBER MOST
 NGINX_RESOLVERS=$(awk '$1 == "nameserver" { print ($2 ~ /:/) ? "[" $2 "]" : $2 }' /etc/resolv.conf | tr '\n' ' ')
 [ -n "$NGINX_RESOLVERS" ] || { echo "nginx: expected a nameserver in /etc/resolv.conf, found none" >&2; exit 1; }
 
-# `*` is Django's word for any host. nginx wants none twice, nor example.com beside .example.com.
+# `*` is Django's word for any host. nginx wants none twice, nor example.com beside .example.com. A backslash goes in front
+# since nginx has words of its own there, `default` among them.
 NGINX_OWN_HOSTS=$(list "$ALLOWED_HOSTS" | tr '[:upper:]' '[:lower:]' | LC_ALL=C sort -u |
-    awk '{ given[$0] = 1 } END { for (host in given) if (!(("." host) in given)) print host }' | sed 's/^\*$/~./; s/$/ 1;/')
+    awk '{ given[$0] = 1 } END { for (host in given) if (!(("." host) in given)) print host }' | sed 's/^/\\/; s/^\\\*$/~./; s/$/ 1;/')
 
 # A client that the engine itself forwards arrives with the address of the network's gateway. That is each client on this
 # machine, each by IPv6 where the network has none, and on some engines every client.
@@ -34,8 +35,7 @@ is_loopback() {
     esac
 }
 public_host() { echo "${PUBLIC_URL#*://}" | tr '[:upper:]' '[:lower:]' | sed -E 's/:[0-9]+$//; s/\.$//'; }
-admin_networks() {
-    list "$ADMIN_NETWORKS" | grep -vx gateway | sort -u | sed 's/$/ 1;/'
+admin_networks() { # of the same network, in whatever spelling, nginx takes the last word: the operator's
     for gateway in $(gateways | sort -u); do
         if list "$ADMIN_NETWORKS" | grep -qx gateway; then
             echo "$gateway 1;"
@@ -43,6 +43,7 @@ admin_networks() {
             if ! { is_loopback "$BIND_ADDRESS" && is_loopback "$(public_host)"; }; then echo "$gateway 0;"; fi
         fi
     done
+    list "$ADMIN_NETWORKS" | grep -vx gateway | sort -u | sed 's/$/ 1;/'
 }
 NGINX_ADMIN_NETWORKS=$(admin_networks | awk '!known[$1]++')
 NGINX_PUBLIC_SCHEME=${PUBLIC_URL%%://*}

@@ -57,6 +57,13 @@ def test_a_name_with_its_final_dot_is_the_same_host(stack: Clone):
     assert json.loads(answer.body)["host"] == stack.host
 
 
+def test_nginx_takes_hosts_however_long_and_with_names_that_are_words_of_its_own(stack: Clone):
+    longest = ".".join(["x" * 62] * 4) + ".x"
+    hosts = f"ALLOWED_HOSTS=localhost,{longest},.{longest[1:]},default,include,hostnames"
+    tried = stack.compose("run", "--rm", "--no-deps", "-T", "--env", hosts, "nginx", "nginx", "-t", check=False)
+    assert tried.returncode == 0, tried.stderr
+
+
 def test_no_host_is_refused(stack: Clone):
     assert raw(stack, "GET / HTTP/1.1\r\nConnection: close\r\n\r\n") == 400
     assert raw(stack, "GET / HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n") == 400
