@@ -25,7 +25,7 @@ COMPATIBLE = settings.DATA_DIR / "backward_compatible"
 @register("app")
 def public_url_is_served(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """app.E001: a browser at PUBLIC_URL must not be refused."""
-    host = urlsplit(settings.PUBLIC_URL).hostname or ""
+    host = (urlsplit(settings.PUBLIC_URL).hostname or "").removesuffix(".")  # nginx takes it off too
     host = f"[{host}]" if ":" in host else host
     if validate_host(host, settings.ALLOWED_HOSTS):
         return []

@@ -43,9 +43,15 @@ WIRING = frozenset(
     {"DATA_DIR", "DEBUG", "PROJECT", "REDIS_URL", "REDIS_PASSWORD", "SECRET_KEY", "SERVICE", "WEBSOCKETS"}
 )
 
+# Names as Channels has them. One that began with a hyphen would be an option of runworker's.
+CHANNEL = r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,98}"
+CHANNELS = validate.Regexp(rf"^({CHANNEL}( +{CHANNEL})*)?$", error="Expected names of channels, separated by blanks.")
+
 # What stands between // and @ in an address may be a password.
 CREDENTIALS = re.compile(r"//[^/@]*@")
-SIZE = validate.Regexp(r"^[1-9][0-9]*(b|k|kb|m|mb|g|gb)$", error="Expected a size such as 512m or 2g.")
+# Compose takes a size of more digits than these for less than nothing, and so for no limit.
+SIZE = validate.Regexp(r"^[1-9]([0-9]{0,8}(k|kb|m|mb|g|gb)|[0-9]{0,14}b)$", error="Expected a size such as 512m or 2g.")
+MOST_PIDS = 4_194_304  # the kernel's own limit: https://man7.org/linux/man-pages/man5/proc_sys_kernel.5.html, pid_max
 # https://github.com/distribution/reference: what the engine takes for an image.
 IMAGE = validate.Regexp(
     r"^([A-Za-z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
@@ -69,6 +75,7 @@ ORIGIN = re.compile(
 )
 # A host name with at least one letter beyond ASCII, wherever it stands.
 BEYOND_ASCII = re.compile(r"(?=[\w.-]*[^\x00-\x7f])[^\s/:,.][^\s/:,]*")
+LONGEST_HOST = 253  # https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4; nginx.conf has room for as many
 HOST = re.compile(r"\*|\.?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
 
 
@@ -140,10 +147,19 @@ def _in_ascii(value: str) -> str:
     if name is None:
         return ""
     try:
-        written = idna.encode(name.group(), uts46=True).decode()
+        written = _encoded(name.group())
     except idna.IDNAError:
         return ""
-    return f" Write {value.replace(name.group(), written)}, as browsers do."
+    return f" Write {value.replace(name.group(), written)}, as browsers do." if HOST.fullmatch(written) else ""
+
+
+def _encoded(name: str) -> str:
+    """Browsers also take what IDNA 2008 has no place for, as an emoji: https://url.spec.whatwg.org/#idna."""
+    try:
+        return idna.encode(name, uts46=True).decode()
+    except idna.IDNAError:
+        labels = idna.uts46_remap(name, std3_rules=False).split(".")
+    return ".".join(label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in labels)
 
 
 def _network(value: str) -> None:
@@ -170,7 +186,7 @@ def _bind_address(value: str) -> None:
 
 
 def _host(value: str) -> None:
-    if not HOST.fullmatch(value) or not _is_address_or_name(value):
+    if not HOST.fullmatch(value) or len(value) > LONGEST_HOST or not _is_address_or_name(value):
         raise ValidationError(f"Expected hosts such as example.com, .example.com, [::1] or *.{_in_ascii(value)}")
 
 
@@ -190,7 +206,7 @@ def declare_stack(env: Environment) -> None:
     env.str("COMPOSE_PROJECT_NAME", default="channels", validate=PROJECT)
     env.int("DAPHNE_REPLICAS", default=2, validate=validate.Range(1, 99))
     env.int("UVICORN_REPLICAS", default=2, validate=validate.Range(1, 99))
-    env.str("WORKER_CHANNELS", default="")
+    env.str("WORKER_CHANNELS", default="", validate=CHANNELS)
     env.int("WEB_CONCURRENCY", default=2, validate=validate.Range(1, 64))
     env.str("REDIS_MAXMEMORY", default="256mb", validate=SIZE)
     for service, memory, pids in (
@@ -201,7 +217,7 @@ def declare_stack(env: Environment) -> None:
         ("NGINX", "512m", 64),
     ):
         env.str(f"{service}_MEMORY", default=memory, validate=SIZE)
-        env.int(f"{service}_PIDS", default=pids, validate=validate.Range(min=8))
+        env.int(f"{service}_PIDS", default=pids, validate=validate.Range(8, MOST_PIDS))
     env.str("PYTHON_IMAGE", default="python:3.13.16-slim-trixie", validate=IMAGE)
     env.str("NGINX_IMAGE", default="nginx:1.30.5", validate=IMAGE)
     env.str("REDIS_IMAGE", default="redis:8.0.6", validate=IMAGE)

@@ -161,7 +161,8 @@ def _dollars(lines: list[str], written: Variables) -> list[str]:
 def values(variables: Mapping[str, str], written: list[str], sources: Mapping[str, str]) -> list[str]:
     """The faults of each variable, or else of those that disagree. Once in a process: importing settings is reading."""
     os.environ.update(dict.fromkeys(WIRING, "0"))
-    os.environ.update(variables)
+    # No process can have a zero byte in its environment.
+    os.environ.update({name: value for name, value in variables.items() if "\0" not in value})
     declare_stack(env)
     found = []
     try:

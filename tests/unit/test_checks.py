@@ -22,6 +22,7 @@ def ids(found: list[CheckMessage]) -> list[str | None]:
         ("https://chat.example", [".example"]),
         ("https://chat.example", ["*"]),
         ("http://[::1]:8080", ["[::1]"]),
+        ("http://localhost.:8080", ["localhost"]),
     ],
 )
 def test_public_url_is_served_where_its_host_is_allowed(settings: Settings, public_url: str, hosts: list[str]) -> None:

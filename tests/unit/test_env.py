@@ -120,6 +120,8 @@ def test_no_browser_opens_a_page_at_another_scheme_or_a_path(given: str) -> None
         ("PUBLIC_URL", "https://stra\u00dfe.example", "Write https://xn--strae-oqa.example,"),
         ("ORIGINS", "https://a.example,app://\u4f8b.example", "Write app://xn--fsq.example,"),
         ("HOSTS", "localhost,.b\u00fccher.example", "Write .xn--bcher-kva.example,"),
+        ("HOSTS", "i\u2764.example", "Write xn--i-7iq.example,"),
+        ("PUBLIC_URL", "https://\U0001f4a9.example", "Write https://xn--ls8h.example,"),
     ],
 )
 def test_name_beyond_ascii_is_answered_with_how_to_write_it(
@@ -150,7 +152,13 @@ def test_name_beyond_ascii_is_answered_with_how_to_write_it(
         ("WEB_MEMORY", "512 m"),
         ("DAPHNE_MEMORY", "lots"),
         ("NGINX_MEMORY", "-1m"),
+        ("REDIS_MAXMEMORY", "99999999999gb"),
+        ("REDIS_MEMORY", "10000000000m"),
         ("REDIS_PIDS", "7"),
+        ("WEB_PIDS", "4194305"),
+        ("WORKER_CHANNELS", "thumbnails,mails"),
+        ("WORKER_CHANNELS", "--layer=other"),
+        ("WORKER_CHANNELS", "thumb nails " + 100 * "x"),
         ("NGINX_IMAGE", ""),
     ],
 )
@@ -162,6 +170,15 @@ def test_value_out_of_range_is_named_with_what_was_received(env: Environment, na
     [sentence] = invalid(refused.value)
     assert sentence.startswith(f"{name}: ")
     assert sentence.endswith(f" Received {given!r}.")
+
+
+def test_the_longest_host_is_one_that_nginx_has_room_for(env: Environment) -> None:
+    os.environ["NAME"] = longest = "x.".ljust(253, "y")
+    assert env.hosts("NAME", ["c"]) == [longest]
+    os.environ["OTHER"] = f"{longest}y"
+    env.hosts("OTHER", ["c"])
+    with pytest.raises(EnvValidationError, match="OTHER"):
+        env.seal()
 
 
 def test_absent_value_is_named_as_nothing(env: Environment) -> None:

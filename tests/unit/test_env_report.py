@@ -244,6 +244,11 @@ def test_blanks_and_invisible_characters_are_part_of_the_value(report: Report) -
     assert names(report(GOOD + lines({name: values[name] for name in later}))) == sorted(later)
 
 
+def test_a_byte_that_no_variable_can_hold_is_a_fault_like_others(report: Report) -> None:
+    """A disk that lost power may have written a file's end as zeros."""
+    assert names(report(GOOD.encode() + b"HTTP_PORT=x\nLOG_LEVEL=INFO\0\0")) == ["HTTP_PORT", "LOG_LEVEL"]
+
+
 def test_each_line_that_compose_cannot_read_is_named_with_the_other_faults(report: Report) -> None:
     faults = report(f'{GOOD}LOG LEVEL=1\nHTTP_PORT=x\nA!B=2\nWEB_PIDS=${{NO?one}}\nLOG_LEVEL="DEBUG\nMESSAGE_RATE=x\n')
     lines = [fault for fault in faults if fault.startswith(".env: line ")]
