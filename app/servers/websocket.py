@@ -154,7 +154,10 @@ class Denial:
     """
 
     def __init__(self, message: dict[str, Any]) -> None:
-        self.status = message["status"]
+        self.status: int = message["status"]
+        # One below announces an answer: 101 that the socket is open.
+        if not 200 <= self.status < 600:
+            raise ValueError(f"Expected a status from 200 to 599; received {self.status}")
         self.headers = checked(message.get("headers", ()))
         self.body = bytearray()
 

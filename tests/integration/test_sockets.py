@@ -205,6 +205,8 @@ ROUTES: dict[str, Callable[..., Any]] = {
     "/large-denial": denying(404, [], bytes(1 << 24)),  # 16 MB: more than two kernels hold for a peer
     "/split-value": denying(404, [(b"x", b"1\r\nset-cookie: a=b")]),
     "/split-name": denying(404, [(b"x: 1\r\nset-cookie", b"a=b")]),
+    "/700": denying(700, []),
+    "/101": denying(101, [(b"upgrade", b"websocket")]),
     "/1012": closing(1012, "going away"),
     "/1013": closing(1013, ""),
     "/4408": closing(4408, "too slow"),
@@ -406,6 +408,13 @@ def test_a_header_that_would_split_the_response_is_an_error_of_the_application(s
         server.connect(path)
     assert denied.value.response.status_code == 500
     assert "set-cookie" not in denied.value.response.headers
+
+
+@pytest.mark.parametrize("path", ["/700", "/101"])
+def test_a_denial_whose_status_is_none_of_an_answer_is_an_error_of_the_application(server: Server, path: str) -> None:
+    with pytest.raises(InvalidStatus) as denied:
+        server.connect(path)
+    assert denied.value.response.status_code == 500
 
 
 @pytest.mark.parametrize(("path", "status"), [("/403", 403), ("/500", 500)])
