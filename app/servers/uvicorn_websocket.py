@@ -30,6 +30,7 @@ from app.servers.websocket import (
     ReceiveQueue,
     Stall,
     acceptable,
+    checked,
     close_reason,
     extensions,
     http_response,
@@ -45,6 +46,7 @@ PART = 1024
 # After a fault nothing is parsed any more, the peer's close frame neither: its silence has to do.
 LINGER_SECONDS = 0.5
 ABNORMAL = 1006
+PLAIN_TEXT = (b"Content-Type", b"text/plain; charset=utf-8")
 # The library's tells of each connection that it opens and closes.
 conversation_logger = logging.getLogger(f"{__name__}.conversation")
 conversation_logger.setLevel(logging.WARNING)
@@ -76,6 +78,7 @@ class WebSocketProtocol(StockProtocol):
 
     # On the class, so that most connections have none of their own.
     code: int | None = None  # of the disconnect, once it is known
+    reason: str | None = None  # with that code, unless it is ours
     denial: Denial | None = None
     accepted = False
     leaving = False  # as soon as it has been accepted
@@ -105,7 +108,9 @@ class WebSocketProtocol(StockProtocol):
         self.transport.lost()
         self.connections.discard(self)
         self.disconnected = self.handshake_complete = True
-        self.queue.put_nowait({"type": "websocket.disconnect", "code": ABNORMAL if self.code is None else self.code})
+        reason = {} if self.reason is None else {"reason": self.reason}
+        code = ABNORMAL if self.code is None else self.code
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, **reason})
 
     # --- What goes out ---
 
@@ -261,7 +266,7 @@ class WebSocketProtocol(StockProtocol):
         if self.conn.state is OPEN:
             self.close_with(code, "")
         elif not self.handshake_complete:
-            self.answer(http_response(500, [], b""))
+            self.answer(http_response(500, [PLAIN_TEXT], b"Internal Server Error"))
 
     async def send(self, message: Any) -> None:
         """Stock raises when the peer has gone: Channels' consumers would not hear of a disconnect."""
@@ -297,8 +302,9 @@ class WebSocketProtocol(StockProtocol):
         subprotocol, headers = acceptable(message, list(self.scope["subprotocols"]))
         if subprotocol is not None:
             self.response.headers["Sec-WebSocket-Protocol"] = subprotocol
-        for name, value in headers:
-            self.response.headers[name.decode()] = value.decode()
+        del self.response.headers["Date"]  # the library's; uvicorn's own is among its headers, if it is wanted
+        for name, value in [*checked(self.default_headers), *headers]:
+            self.response.headers[name.decode()] = value.decode("latin-1")  # as which the library sends it
         self.conn.send_response(self.response)
         self.say()
         del self.request, self.response  # as long as the socket is open nobody reads them any more
@@ -343,7 +349,7 @@ class WebSocketProtocol(StockProtocol):
 
     def handle_close(self, event: Frame) -> None:
         if self.code is None and self.conn.close_rcvd is not None:
-            self.code = self.conn.close_rcvd.code
+            self.code, self.reason = self.conn.close_rcvd.code, self.conn.close_rcvd.reason
         self.close_sent = True
         self.stop_keepalive()
         self.say()
@@ -352,7 +358,7 @@ class WebSocketProtocol(StockProtocol):
     def handle_fault(self) -> None:
         """Also what comes after it: the end is when nothing does."""
         if not self.close_sent and self.conn.close_sent is not None:
-            self.code = self.conn.close_sent.code
+            self.code, self.reason = self.conn.close_sent.code, self.conn.close_sent.reason
             self.closing()
         if not self.transport.is_closing():
             if self.close_timer:

@@ -126,6 +126,12 @@ async def speak_on_command(scope: Any, receive: Any, send: Any) -> None:
     report(disconnected=message["code"])
 
 
+async def show_disconnect(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "websocket.accept"})
+    await receive()
+    report(message=await receive())
+
+
 def closing(code: int, reason: str) -> Callable[..., Any]:
     async def close(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "websocket.accept"})
@@ -210,10 +216,11 @@ ROUTES: dict[str, Callable[..., Any]] = {
     "/1012": closing(1012, "going away"),
     "/1013": closing(1013, ""),
     "/4408": closing(4408, "too slow"),
+    "/disconnect": show_disconnect,
     "/403": reject,
     "/not-offered": accept_what_was_not_offered,
     "/headers": accepting(
-        (b"set-cookie", b"a=1"), (b"set-cookie", b"b=2"), (b"x-room", b"lobby"), (b"connection", b"close")
+        (b"set-cookie", b"a=1"), (b"set-cookie", b"b=2"), (b"x-room", "Küche 厨房".encode()), (b"connection", b"close")
     ),
     "/split-accept": accepting((b"x", b"1\r\nset-cookie: a=b")),
     "/subprotocol-header": accepting((b"Sec-WebSocket-Protocol", b"chat.v1")),
@@ -354,7 +361,15 @@ def test_the_headers_of_an_accept_are_in_the_response(server: Server) -> None:
         assert client.response
         headers = client.response.headers
     assert headers.get_all("Set-Cookie") == ["a=1", "b=2"]
-    assert (headers["X-Room"], headers.get_all("Connection")) == ("lobby", ["Upgrade"])
+    assert headers["X-Room"].encode("latin-1").decode() == "Küche 厨房"
+    assert headers.get_all("Connection") == ["Upgrade"]
+
+
+def test_the_response_to_a_socket_names_the_server_and_uvicorns_dates_it_once(server: Server) -> None:
+    with server.connect("/headers") as client:
+        assert client.response
+        found = [client.response.headers.get_all(name) for name in ("Server", "Date")]
+    assert [len(values) for values in found] == [1, server.kind == "uvicorn"]
 
 
 @pytest.mark.parametrize("path", ["/split-accept", "/subprotocol-header"])
@@ -531,6 +546,14 @@ def test_a_peers_close_without_a_code_reaches_the_application_as_1005(server: Se
         peer.sendall(frame(CLOSE, b""))
         to_the_end(peer)
     assert server.wait_for("disconnected") == {"disconnected": 1005}
+
+
+def test_the_peers_reason_reaches_the_application_where_stock_tells_it(server: Server) -> None:
+    """uvicorn does, Daphne does not."""
+    with server.connect("/disconnect") as client:
+        client.close(4000, "bye")
+    reason = {"reason": "bye"} if server.kind == "uvicorn" else {}
+    assert server.wait_for("message")["message"] == {"type": "websocket.disconnect", "code": 4000, **reason}
 
 
 def test_what_the_application_sends_to_a_socket_that_is_closing_is_dropped_without_an_error(server: Server) -> None:
