@@ -1,14 +1,17 @@
 """The list of expected differences from other packages' own tests is exact."""
 
 import os
+import select
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from tests.upstream import strict
+from tests.upstream.__main__ import SUITES, passes
 from tests.upstream.source import UnreachableRepository, clone, locked
 
 FOLDER = Path(strict.__file__).parent
@@ -53,6 +56,26 @@ def test_the_run_fails(tmp_path: Path, expected: str, said: str) -> None:
 
 def test_a_listed_failure_is_expected(tmp_path: Path) -> None:
     assert run(tmp_path, FAILS).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("leader", "seconds", "passed"), [("exit 0", 30, True), ("exit 1", 30, False), ("wait", 1, False)]
+)
+def test_what_a_suite_leaves_running_is_killed(tmp_path: Path, leader: str, seconds: float, passed: bool) -> None:
+    alive = tmp_path / "alive"
+    os.mkfifo(alive)
+    reader = os.open(alive, os.O_RDONLY | os.O_NONBLOCK)
+    command = ["sh", "-c", f"exec 9> {alive}; sleep 60 & {leader}"]
+    assert passes(command, tmp_path, dict(os.environ), seconds) is passed
+    ends = select.poll()
+    ends.register(reader, select.POLLHUP)
+    assert ends.poll(10_000), "a process still has its end of the pipe"
+    os.close(reader)
+
+
+def test_each_suite_has_a_plugin_and_each_expected_failure_a_suite() -> None:
+    assert {f"{suite.plugin}.py" for suite in SUITES.values()} == {path.name for path in FOLDER.glob("with_our_*.py")}
+    assert set(tomllib.loads((FOLDER / "expected.toml").read_text())) <= set(SUITES)
 
 
 def test_a_test_that_hangs_fails() -> None:

@@ -8,9 +8,10 @@ to the list.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -31,10 +32,22 @@ class Suite(NamedTuple):
     paths: list[str]
     redis_user: str = ""  # empty: needs no Redis
     repository: str = ""  # of a package that publishes its source package without its tests
+    options: tuple[str, ...] = ()  # pytest's
+    settings: bool = False  # our classes read them
 
 
+# What our settings demand. No suite that reads them connects to anything.
+SETTINGS = {
+    "DJANGO_SETTINGS_MODULE": "app.settings",
+    "PUBLIC_URL": "http://localhost",
+    **dict.fromkeys(("SECRET_KEY", "REDIS_URL", "REDIS_PASSWORD"), "unused"),
+}
 # Not their test_sentinel.py and test_pubsub_sentinel.py: the stack has no Sentinel.
 CHANNELS_REDIS = [f"tests/test_{name}.py" for name in ("core", "pubsub", "serializers", "utils")]
+# Not their test_checks.py and test_packaging.py: of Django's checks, and of how the package is installed.
+DAPHNE = [
+    f"tests/test_{name}.py" for name in ("cli", "http_protocol", "http_request", "http_response", "utils", "websocket")
+]
 SUITES = {
     "channels": Suite(
         "channels",
@@ -44,6 +57,15 @@ SUITES = {
     ),
     "channels-redis": Suite("channels-redis", "with_our_layers", CHANNELS_REDIS, redis_user="admin"),
     "channels-redis-acl": Suite("channels-redis", "with_our_layers", CHANNELS_REDIS, redis_user="app"),
+    "daphne": Suite("daphne", "with_our_daphne", DAPHNE, settings=True),
+    "uvicorn": Suite(
+        "uvicorn",
+        "with_our_uvicorn",
+        ["tests/protocols/test_websocket.py"],
+        # Each test comes once for each pair of classes; ours is one. Its own options are for eight processes.
+        options=("-k", "httptools and not wsproto", "-o", "addopts="),
+        settings=True,
+    ),
 }
 
 
@@ -55,6 +77,7 @@ def run(name: str, redis: RedisServer | None) -> bool:
         "PYTHONPATH": f"{HERE}{os.pathsep}{ROOT}",
         "UPSTREAM_SUITE": name,
         "UPSTREAM_EXPECTED": str(HERE / "expected.toml"),
+        **(SETTINGS if suite.settings else {}),
     }
     if redis and suite.redis_user:
         environment["UPSTREAM_REDIS_ADMIN"] = redis.admin_url
@@ -65,9 +88,22 @@ def run(name: str, redis: RedisServer | None) -> bool:
     # plugins are found by their own names.
     command = [sys.executable, "-m", "pytest", "--rootdir", ".", "-p", "strict", "-p", suite.plugin]
     command += ["-p", "no:cacheprovider", "-W", "ignore:Unknown config option"]
-    command += ["-o", "asyncio_default_fixture_loop_scope=function", "--quiet", "-rfE", *suite.paths]
+    command += ["-o", "asyncio_default_fixture_loop_scope=function", "--quiet", "-rfE", *suite.options, *suite.paths]
     print(f"\nupstream: {name}: {folder.name}", flush=True)
-    return subprocess.run(command, cwd=folder, env=environment, timeout=SUITE_SECONDS, check=False).returncode == 0
+    return passes(command, folder, environment)
+
+
+def passes(command: list[str], folder: Path, environment: dict[str, str], seconds: float = SUITE_SECONDS) -> bool:
+    """Whether it does within that time. What it has started and left running is killed in any case."""
+    with subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True) as tests:
+        try:
+            return tests.wait(seconds) == 0
+        except subprocess.TimeoutExpired:
+            print(f"upstream: still running after {seconds:g} s", flush=True)
+            return False
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(tests.pid, signal.SIGKILL)
 
 
 @contextmanager
