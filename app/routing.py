@@ -3,11 +3,10 @@
 import os
 from typing import Any
 
+from asgi_correlation_id import CorrelationIdMiddleware
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
 from django.urls import re_path
-
-from asgi_correlation_id import CorrelationIdMiddleware
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "app.settings")
 # First of all: it fills the app registry, which the consumers imported below may need.
