@@ -44,8 +44,9 @@ DEPENDENCIES["never"] = never
 """
 
 
-def ids(clone: Clone, *services: str) -> set[str]:
-    return {container["Id"] for service in services for container in clone.containers(service)}
+def ids(clone: Clone, *services: str) -> set[tuple[str, str]]:
+    """With their names, which say more where a test fails."""
+    return {(container["Name"], container["Id"]) for service in services for container in clone.containers(service)}
 
 
 def images(clone: Clone) -> dict[str, str]:
