@@ -17,6 +17,12 @@ fi
 # A lost or broken .env must not stand in the way.
 export COMPOSE_PROJECT_NAME PUBLIC_URL=http://unused
 docker compose --file compose.yaml --env-file /dev/null down --volumes --rmi local --remove-orphans
+# Volumes and networks that an overlay has named, which may be gone by now. `make up` would find the data, and no secret.
+for kind in volume network; do
+    left=$(docker "$kind" ls --quiet --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME")
+    # shellcheck disable=SC2086  # one argument each
+    [ -z "$left" ] || docker "$kind" rm $left > /dev/null
+done
 unclaim "$COMPOSE_PROJECT_NAME"
 docker image rm "$COMPOSE_PROJECT_NAME-web:previous" > /dev/null 2>&1 || true
 # Each build has left the one before without a name.

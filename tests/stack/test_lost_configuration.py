@@ -47,6 +47,9 @@ def test_purge_without_a_terminal_removes_nothing(with_data: Clone):
 @pytest.mark.parametrize("lost", ["nothing", ".env", "secrets"])
 def test_purge_leaves_nothing(with_data: Clone, lost: str):
     remove(with_data.path / lost)
+    for kind in ("volume", "network"):  # as those of an overlay that .env names no longer
+        label = f"--label=com.docker.compose.project={with_data.project}"
+        with_data.run("docker", kind, "create", label, f"{with_data.project}_of_an_overlay")
     with_data.make("purge", "YES=1")
     assert with_data.leftovers() == {}
     assert not (with_data.path / "secrets").exists()
