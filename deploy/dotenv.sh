@@ -83,6 +83,9 @@ set_variable() { # set_variable NAME VALUE [FILE]
     [ -f "$file" ] || fail "no $file in $PWD" \
         "the file that keeps this deployment's settings" \
         "make up   (creates it), or: cp .env.example .env && chmod 600 .env"
+    while [ -L "$file" ]; do # stays a link: one file may serve several releases of this folder
+        case $(readlink "$file") in /*) file=$(readlink "$file") ;; *) file=$(dirname "$file")/$(readlink "$file") ;; esac
+    done
     case $value in
     *[\'$'\n']*) fail "a quote or a line break in the value of $name" \
         "one line without '" "edit $file by hand" ;;

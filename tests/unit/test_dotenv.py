@@ -52,6 +52,21 @@ def test_what_is_empty_in_the_shell_hides_the_file_as_for_compose(run: Run, tmp_
     assert get(run, "HTTP_PORT", "8080", HTTP_PORT="") == "8080"
 
 
+@pytest.mark.parametrize("target", ["shared/.env", "{folder}/shared/.env"])
+def test_a_file_that_is_a_link_stays_one(run: Run, tmp_path: Path, target: str) -> None:
+    """As where each release has a folder of its own, and all of them one .env."""
+    shared = tmp_path / "shared/.env"
+    shared.parent.mkdir()
+    shared.write_text("PUBLIC_URL=http://localhost\nDAPHNE_REPLICAS=2\n")
+    (tmp_path / "second").symlink_to(target.format(folder=tmp_path))
+    (tmp_path / ".env").symlink_to("second")
+    assert run("deploy/dotenv.sh", "set", "DAPHNE_REPLICAS", "4").returncode == 0
+    assert shared.read_text() == "PUBLIC_URL=http://localhost\nDAPHNE_REPLICAS=4\n"
+    assert (tmp_path / ".env").is_symlink()
+    assert get(run, "DAPHNE_REPLICAS") == "4"
+    assert [path.name for path in shared.parent.iterdir()] == [".env"]
+
+
 def test_a_line_that_compose_cannot_read_hides_no_other(run: Run, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text('HTTP_PORT=9090\nNO GOOD=1\nCOMPOSE_PROJECT_NAME=mine\nLOG_LEVEL="DEBUG\n')
     assert get(run, "HTTP_PORT") == "9090"
