@@ -9,9 +9,16 @@ tried by a container that takes it and ends.
 import argparse
 import json
 import sys
+from hashlib import sha256
 from typing import Any
 
 LABEL = "channels.trial"
+# Where compose.yaml has volumes. An overlay may have folders of the machine there, with what the running services have
+# in them: a second Redis on the first one's files would damage them.
+KEPT = {
+    *("/data", "/srv/data", "/srv/nginx", "/srv/published/nginx", "/srv/published/static"),
+    *("/srv/static", "/srv/uploads", "/var/spool/nginx"),
+}
 # Its place among other services, how it is built, and what starts it only by name.
 LEFT_OUT = (
     "build",
@@ -33,6 +40,8 @@ MIGRATE = "services/migrate/migrate.sh"
 def service(configured: dict[str, Any], label: dict[str, str]) -> dict[str, Any]:
     tried = {name: value for name, value in configured.items() if name not in LEFT_OUT}
     labels = tried.get("labels") or {}
+    if mounts := tried.get("volumes"):
+        tried["volumes"] = [of_its_own(mount) for mount in mounts]
     deploy = {name: value for name, value in (tried.get("deploy") or {}).items() if name != "replicas"}
     return tried | {
         "labels": labels | label,
@@ -42,6 +51,14 @@ def service(configured: dict[str, Any], label: dict[str, str]) -> dict[str, Any]
         "pull_policy": "never",
         "restart": "no",
     }
+
+
+def of_its_own(mount: dict[str, Any]) -> dict[str, Any]:
+    """A volume in the place of a folder that is kept, one for all services that have the same folder."""
+    if mount["type"] != "bind" or mount["target"] not in KEPT:
+        return mount
+    kept = {name: value for name, value in mount.items() if name != "bind"}
+    return kept | {"type": "volume", "source": f"folder-{sha256(mount['source'].encode()).hexdigest()[:12]}"}
 
 
 def ports(configured: list[dict[str, Any]], published: dict[str, list[dict[str, str]] | None]) -> list[dict[str, Any]]:

@@ -60,6 +60,26 @@ def test_nothing_of_the_running_stack_is_in_reach(config: dict[str, Any]):
         assert "replicas" not in service["deploy"]
 
 
+def test_no_folder_is_in_reach_either_that_an_overlay_has_for_the_data(config: dict[str, Any]):
+    """Two Redis would write into the same files."""
+    services = config["services"]
+    folder = {"type": "bind", "source": "/disk/nginx", "bind": {"create_host_path": True}}
+    services["redis"] = {
+        "image": "chat-redis",
+        "volumes": [{"type": "bind", "source": "/disk/redis", "target": "/data"}],
+    }
+    services["migrate"]["volumes"].append(folder | {"target": "/srv/published/nginx"})
+    services["nginx"]["volumes"] = [folder | {"target": "/srv/nginx", "read_only": True}]
+    made = trial(config, "chat-trial-1", ["redis", "web", "migrate", "nginx"], PUBLISHED)
+    mounts = {name: made["services"][name]["volumes"] for name in ("redis", "migrate", "nginx")}
+    assert {mount["type"] for of_one in mounts.values() for mount in of_one} == {"volume"}
+    assert mounts["migrate"][-1]["source"] == mounts["nginx"][0]["source"] != mounts["redis"][0]["source"]
+    assert mounts["nginx"][0]["read_only"]
+    assert made["volumes"].keys() == {mount["source"] for of_one in mounts.values() for mount in of_one}
+    assert "/disk" not in json.dumps(made)
+    assert made["services"]["web"]["volumes"][1]["source"] == "/chat/app", "what is no data is as the service has it"
+
+
 def test_migrate_is_tried_and_does_not_migrate(config: dict[str, Any]):
     made = trial(config, "chat-trial-1", ["migrate", "nginx"], PUBLISHED)["services"]
     assert made["migrate"]["command"] == ["flock", "services/migrate/migrate.sh", "try"]
