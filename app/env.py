@@ -73,6 +73,7 @@ NETWORK = re.compile(r"[0-9A-Fa-f:.]+(/[0-9]+)?")
 ORIGIN = re.compile(
     r"[A-Za-z][A-Za-z0-9+.-]*://(?P<host>[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[1-9][0-9]{0,4}))?"
 )
+IN_BRACKETS = re.compile(r"\[[0-9A-Fa-f:.]+\]")
 # A host name with at least one letter beyond ASCII, wherever it stands.
 BEYOND_ASCII = re.compile(r"(?=[\w.-]*[^\x00-\x7f])[^\s/:,.][^\s/:,]*")
 LONGEST_HOST = 253  # https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4; nginx.conf has room for as many
@@ -123,7 +124,7 @@ def origin(value: str) -> None:
     """
     parts = ORIGIN.fullmatch(value)
     if parts is None or not _is_address_or_name(parts["host"]) or not 0 < int(parts["port"] or 1) < 65536:
-        raise ValidationError(f"Expected an origin such as https://example.com:8443.{_in_ascii(value)}")
+        raise ValidationError(f"Expected an origin such as https://example.com:8443.{_as_browsers_do(value)}")
 
 
 def web_address(value: str) -> None:
@@ -134,15 +135,23 @@ def web_address(value: str) -> None:
 
 
 def _is_address_or_name(host: str) -> bool:
-    """What is in brackets has to be an IPv6 address."""
+    """What is in brackets has to be an IPv6 address, as browsers write it: what they send is compared with it."""
+    return not host.startswith("[") or host.lower() == _shortest(host)
+
+
+def _shortest(address: str) -> str:
     try:
-        return not host.startswith("[") or bool(ipaddress.IPv6Address(host[1:-1]))
+        return f"[{ipaddress.IPv6Address(address[1:-1])}]"
     except ValueError:
-        return False
+        return ""
 
 
-def _in_ascii(value: str) -> str:
-    """How browsers send a name with letters beyond ASCII; that is what has to be written. Empty for other values."""
+def _as_browsers_do(value: str) -> str:
+    """How browsers send an IPv6 address, or a name with letters beyond ASCII; that is what has to be written. Empty for
+    other values."""
+    address = IN_BRACKETS.search(value)
+    if address and not _is_address_or_name(address.group()) and (better := _shortest(address.group())):
+        return f" Write {value.replace(address.group(), better)}, as browsers do."
     name = BEYOND_ASCII.search(value)
     if name is None:
         return ""
@@ -187,7 +196,7 @@ def _bind_address(value: str) -> None:
 
 def _host(value: str) -> None:
     if not HOST.fullmatch(value) or len(value) > LONGEST_HOST or not _is_address_or_name(value):
-        raise ValidationError(f"Expected hosts such as example.com, .example.com, [::1] or *.{_in_ascii(value)}")
+        raise ValidationError(f"Expected hosts such as example.com, .example.com, [::1] or *.{_as_browsers_do(value)}")
 
 
 def declare_stack(env: Environment) -> None:

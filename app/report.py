@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SHELL_ONLY = ("COMPOSE_DISABLE_ENV_FILE", "COMPOSE_ENV_FILES")
-LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+LOOPBACK = re.compile(r"localhost|127(\.[0-9]+){3}|::1")
 # NAME=…$…, perhaps with `export` before it; what Compose makes of it is compared with what stands there.
 WITH_DOLLAR = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*[=:]\s*(.*\$.*)")
 
@@ -200,13 +200,19 @@ def _whole_numbers(variables: Mapping[str, str]) -> list[str]:
 def _wrong_address() -> list[str]:
     """A PUBLIC_URL on this machine itself, where the stack does not listen, is another program's."""
     url, port = urlsplit(os.environ["PUBLIC_URL"]), os.environ.get("HTTP_PORT", "8080")
-    if url.hostname not in LOOPBACK or url.scheme != "http":
+    host = (url.hostname or "").removesuffix(".")
+    if not LOOPBACK.fullmatch(host) or url.scheme != "http":
         return []
     if str(url.port or 80) != port:
         return [f"PUBLIC_URL: {url.geturl()} is not where the stack is, HTTP_PORT {port}. Set one to the other's port."]
     address = os.environ.get("BIND_ADDRESS", "127.0.0.1")
-    heard = {"127.0.0.1": {"localhost", "127.0.0.1"}, "0.0.0.0": {"localhost", "127.0.0.1"}}  # noqa: S104
-    if url.hostname in heard.get(address, {"localhost", "::1"} if address in {"[::]", "[::1]"} else set()):
+    if address == "0.0.0.0":  # noqa: S104
+        heard = host != "::1"
+    elif address in {"[::]", "[::1]"}:
+        heard = host in {"localhost", "::1"}
+    else:
+        heard = host == address or (host == "localhost" and address == "127.0.0.1")
+    if heard:
         return []
     return [f"PUBLIC_URL: {url.geturl()} is not where the stack is, BIND_ADDRESS {address}. Set one to the other's."]
 

@@ -120,11 +120,14 @@ def test_no_browser_opens_a_page_at_another_scheme_or_a_path(given: str) -> None
         ("PUBLIC_URL", "https://stra\u00dfe.example", "Write https://xn--strae-oqa.example,"),
         ("ORIGINS", "https://a.example,app://\u4f8b.example", "Write app://xn--fsq.example,"),
         ("HOSTS", "localhost,.b\u00fccher.example", "Write .xn--bcher-kva.example,"),
+        ("HOSTS", "[0:0::1]", "Write [::1],"),
+        ("ORIGINS", "http://[2001:DB8:0:0:0:0:0:5]:3000", "Write http://[2001:db8::5]:3000,"),
+        ("PUBLIC_URL", "http://[0:0:0:0:0:0:0:1]:8080", "Write http://[::1]:8080,"),
         ("HOSTS", "i\u2764.example", "Write xn--i-7iq.example,"),
         ("PUBLIC_URL", "https://\U0001f4a9.example", "Write https://xn--ls8h.example,"),
     ],
 )
-def test_name_beyond_ascii_is_answered_with_how_to_write_it(
+def test_name_that_browsers_send_otherwise_is_answered_with_how_to_write_it(
     env: Environment, name: str, given: str, advice: str
 ) -> None:
     os.environ[name] = given

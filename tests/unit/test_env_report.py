@@ -296,6 +296,9 @@ def test_a_password_is_in_no_report(report: Report) -> None:
         ({"PUBLIC_URL": "http://localhost:8080", "BIND_ADDRESS": "[::]"}, []),
         ({"PUBLIC_URL": "http://localhost:8080", "BIND_ADDRESS": "0.0.0.0"}, []),  # noqa: S104
         ({"PUBLIC_URL": "https://localhost", "BIND_ADDRESS": "192.0.2.7"}, []),
+        ({"PUBLIC_URL": "http://127.0.0.2:8080", "ALLOWED_HOSTS": "127.0.0.2"}, ["PUBLIC_URL"]),
+        ({"PUBLIC_URL": "http://127.0.0.2:8080", "ALLOWED_HOSTS": "*", "BIND_ADDRESS": "127.0.0.2"}, []),
+        ({"PUBLIC_URL": "http://localhost.:8081"}, ["PUBLIC_URL"]),
     ],
 )
 def test_values_that_contradict_each_other_are_faults(
