@@ -136,7 +136,7 @@ class Hub:
         """Leaves everything, and tells the other processes; for the end of this one, and of a test."""
         self._hubs.pop(asyncio.get_running_loop(), None)
         for room in self.rooms.values():
-            room.forget_kept()
+            room.close()
         with contextlib.suppress(Unavailable, TimeoutError):
             await self.presence.end()
             async with asyncio.timeout(CLOSE_SECONDS):
@@ -366,7 +366,7 @@ class Hub:
         for room in list(self.rooms.values()):
             if room.users == 0 and room.idle_since < oldest and room.name not in self._opening:
                 del self.rooms[room.name]
-                room.forget_kept()
+                room.close()
                 self.presence.close(room.name)
                 self._closing[room.name] = asyncio.get_running_loop().create_task(self._close(room))
         metrics.ROOMS.set(len(self.rooms))

@@ -79,6 +79,7 @@ class Room:
         self._kept_characters = 0
         self._kept_bytes = self._counted_bytes = 0
         self._full = False  # of characters
+        self._closed = False
         self._unwritten: list[Message] = []
         self._unwritten_characters = 0
         self._replies: dict[Member, Any] = {}  # that wait for the same write
@@ -375,11 +376,19 @@ class Room:
     def _count_kept(self) -> None:
         """Only when what is kept has no gap: it may be forgotten here."""
         if abs(self._kept_bytes - self._counted_bytes) > UNCOUNTED_BYTES:
+            if self._closed:
+                self.forget_kept()
+                return
             self._counted_bytes = self._kept_bytes
             KEPT.hold(self, self._kept_bytes, self.forget_kept)
 
+    def close(self) -> None:
+        """Nobody is here any more. What was asked of the log may still be answered, which counts for nothing."""
+        self._closed = True
+        self.forget_kept()
+
     def forget_kept(self) -> None:
-        """The log has it all; also called when the room is closed."""
+        """The log has it all."""
         KEPT.release(self)
         self._kept.clear()
         self._kept_characters = self._kept_bytes = self._counted_bytes = 0

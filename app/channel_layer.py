@@ -514,6 +514,8 @@ class LoopLayer(RedisPubSubLoopLayer):
         for unused in self._unused.values():
             unused.cancel()
         self._unused.clear()
+        for waiting in self.channels.values():
+            EVENTS.release(waiting)
         await super().flush()
 
     def deliver(self, channel: str, handle: Callable[[dict[str, Any]], None]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from app import channel_layer, core_layer
 from app.behind import behind
-from app.channel_layer import MOST_BYTES, MOST_EVENTS, ConsumerQueue, Delivery
+from app.channel_layer import MOST_BYTES, MOST_EVENTS, ConfirmedPubSubChannelLayer, ConsumerQueue, Delivery
 from MyChannels.limits import Pool
 
 
@@ -52,6 +52,15 @@ def test_it_loses_all_of_it_however_many_they_are(events: Pool) -> None:
     assert events.held == 60_000
     slower.put_nowait(bytes(10_000))
     assert events.held == 70_000
+
+
+async def test_a_layer_that_ends_with_its_loop_has_nothing_waiting(events: Pool) -> None:
+    layer = ConfirmedPubSubChannelLayer(hosts=["redis://unused"])._get_layer()
+    layer.channels["never received on"] = waiting = ConsumerQueue()
+    waiting.put_nowait(bytes(10_000))
+    assert events.held == 10_000
+    await layer.flush()
+    assert events.held == 0
 
 
 async def test_what_was_received_waits_no_more(events: Pool) -> None:

@@ -605,8 +605,24 @@ async def test_when_all_rooms_keep_too_much_the_one_with_most_reads_its_log_inst
     assert await offsets_after(large, 0) == list(range(1, 21))
     assert log.reads > 0
     for room in (large, small):
-        room.forget_kept()
+        room.close()
     assert kept.held == 0
+
+
+@in_virtual_time
+async def test_a_room_that_is_closed_keeps_nothing_of_what_it_still_hears(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a log that answers late."""
+    monkeypatch.setattr(rooms, "KEPT", kept := Pool(2_000_000))
+    log, room, _ = await open_room()
+    said = await log.say_many(30, "x" * 4000)
+    for each in said[:10]:
+        hear(room, *each)
+    assert kept.held > 0
+    room.close()
+    for each in said[10:]:
+        hear(room, *each)
+    assert kept.held == 0
+    assert len(room._kept) < 10
 
 
 @in_virtual_time
