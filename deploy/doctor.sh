@@ -78,6 +78,15 @@ check_machine() { # as preflight says it, in its three parts
     done <<< "$said"
 }
 
+check_project() { # the scripts refuse a name that would name no image; without one nothing can be looked at
+    local said
+    if project=$(project_name . 2> /dev/null); then return; fi
+    said=$(project_name . 2>&1)
+    part() { sed -n "s/^dotenv: $1: *//p" <<< "$said"; }
+    finding project error "$(part found)" "$(part expected)" "$(part mend)"
+    return 1
+}
+
 mode() { stat -c %a "$1" 2> /dev/null || stat -f %Lp "$1"; } # GNU, or BSD
 
 # compose.yaml is the one place that knows which there are.
@@ -334,8 +343,11 @@ check_stack() {
 
 [ -z "$json" ] || printf '{"findings": ['
 check_machine
-project=$(project_name .)
 containers='' volumes=''
+if ! check_project; then
+    check_files
+    finish
+fi
 if engine_version > /dev/null; then
     containers=$(docker ps --all --quiet --no-trunc --filter "label=com.docker.compose.project=$project" \
         --filter label=com.docker.compose.oneoff=False)

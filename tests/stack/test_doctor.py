@@ -48,6 +48,14 @@ def test_a_misspelt_name_is_named_with_the_one_that_was_meant(neighbour: Clone) 
     assert "ALLOWED_HOSTS" in found["env"][0]["mend"]
 
 
+@pytest.mark.parametrize(("name", "mend"), [("chat_", "COMPOSE_PROJECT_NAME=chat "), ("", "unset COMPOSE_PROJECT_NAME")])
+def test_a_project_whose_name_names_no_image_is_an_error(neighbour: Clone, name: str, mend: str) -> None:
+    status, found = findings(neighbour, COMPOSE_PROJECT_NAME=name)
+    assert status == 1
+    assert found["project"][0]["mend"].startswith(mend)
+    assert found["project"][0]["expected"]
+
+
 def test_a_fault_in_the_configuration_of_nginx_is_named_with_its_file(neighbour: Clone) -> None:
     file = neighbour.path / "nginx/site.conf"
     good = file.read_text()
