@@ -48,7 +48,9 @@ def test_a_misspelt_name_is_named_with_the_one_that_was_meant(neighbour: Clone) 
     assert "ALLOWED_HOSTS" in found["env"][0]["mend"]
 
 
-@pytest.mark.parametrize(("name", "mend"), [("chat_", "COMPOSE_PROJECT_NAME=chat "), ("", "unset COMPOSE_PROJECT_NAME")])
+@pytest.mark.parametrize(
+    ("name", "mend"), [("chat_", "COMPOSE_PROJECT_NAME=chat "), ("", "unset COMPOSE_PROJECT_NAME")]
+)
 def test_a_project_whose_name_names_no_image_is_an_error(neighbour: Clone, name: str, mend: str) -> None:
     status, found = findings(neighbour, COMPOSE_PROJECT_NAME=name)
     assert status == 1

@@ -112,6 +112,22 @@ def test_every_variable_of_the_settings_reaches_each_container(environment: dict
     assert given - {"WEB_CONCURRENCY", "TMPDIR"} == settings - {"DEBUG"}
 
 
+@pytest.mark.parametrize("files", STACKS)
+def test_no_image_of_the_stack_is_asked_of_a_registry(environment: dict[str, str], files: str) -> None:
+    """`docker compose pull` and `up --pull always` leave alone what is built here."""
+    said = {"COMPOSE_FILE": files, "PUBLIC_URL": "http://localhost", "WORKER_CHANNELS": "jobs"}
+    done = subprocess.run(
+        ["docker", "compose", "--env-file", "/dev/null", "config", "--format", "json"],
+        cwd=ROOT,
+        env={"PATH": environment["PATH"]} | said,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    services = json.loads(done.stdout)["services"]
+    assert {name: its.get("pull_policy") for name, its in services.items()} == dict.fromkeys(services, "never")
+
+
 def test_secrets_reach_containers_as_files_only() -> None:
     for service in COMPOSE["services"].values():
         names = set(service.get("environment", {}))
