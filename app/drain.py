@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,12 +20,17 @@ END_SECONDS = 3.0  # for all that is left last, together
 
 class Drain:
     def __init__(self) -> None:
-        self.seconds = 0.0  # over which open sockets are closed
+        self.seconds = 0.0  # over which open sockets and event streams are closed
         self.begun = False
+        self.last_turn = 0.0  # when the last of them is
+        self.finish_end = 0.0  # until then every other response may finish
+        self.cancelled = 0  # applications whose response was ended, and that did not end themselves
         self._last: list[Callable[[], Coroutine[Any, Any, object]]] = []
 
-    def begin(self) -> None:
+    def begin(self, finish_seconds: float) -> None:
         self.begun = True
+        self.last_turn = time.monotonic() + self.seconds
+        self.finish_end = time.monotonic() + finish_seconds
 
     def at_end(self, leave: Callable[[], Coroutine[Any, Any, object]]) -> None:
         """`leave` is awaited when no application runs any more."""

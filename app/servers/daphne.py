@@ -41,6 +41,7 @@ from twisted.web.http import HTTPChannel
 
 from app.drain import draining
 from app.lateness import watch
+from app.servers import responses
 from app.servers.files import raise_limit
 from app.servers.memory import freeze
 from app.servers.readers import Readers
@@ -664,15 +665,22 @@ class Server(StockServer):
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         """Stock's queue has no limit, and its subprotocols are percent-decoded: not what was offered."""
-        if scope["type"] != "websocket":
-            return super().create_application(protocol, scope)
         scope["asgi"] = {"version": "3.0"}
+        if scope["type"] != "websocket":
+            return self.respond(protocol, scope)
         scope["subprotocols"] = list(protocol.websocket_protocols)
         scope["extensions"] = extensions(protocol)
         queue = ReceiveQueue()
         running = self.application(scope=scope, receive=queue.get, send=partial(self.send_to, protocol))
         task = self.connections[protocol]["application_instance"] = asyncio.ensure_future(running)
         task.add_done_callback(queue.end)
+        return queue
+
+    def respond(self, request: Request, scope: dict[str, Any]) -> Any:
+        queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        send, cut = partial(self.handle_reply, request), request.transport.abortConnection
+        running = responses.respond(self.application, cut, scope, queue.get, send)
+        self.connections[request]["application_instance"] = asyncio.ensure_future(running)
         return queue
 
     async def send_to(self, socket: WebSocketProtocol, message: dict[str, Any]) -> None:
@@ -698,7 +706,8 @@ class Server(StockServer):
     async def drain(self) -> None:
         """What was accepted is finished, sockets are closed in turn, and nobody is cancelled who ends in time."""
         begun = time.monotonic()
-        draining.begin()
+        draining.begin(self.application_close_timeout)
+        responses.take_turns()
         self.listen_for_hurry()
         await self.stop_listening()
         self.arriving_until = begun + ARRIVING_SECONDS
@@ -734,6 +743,7 @@ class Server(StockServer):
             self.hurried = self.last_turn = time.monotonic()
             for socket in self.open_sockets():
                 socket.go_away()
+            responses.end_all()
 
     def open_sockets(self) -> list[WebSocketProtocol]:
         return [one for one in self.connections if isinstance(one, WebSocketProtocol) and one.state == OPEN]
@@ -752,7 +762,7 @@ class Server(StockServer):
                 connection.transport.abortConnection()
 
     async def end_applications(self) -> None:
-        end = time.monotonic() + self.application_close_timeout
+        end = time.monotonic() + max(self.application_close_timeout, responses.seconds_left())
         await self.wait_while(lambda: self.applications() or self.connected(), end, HURRIED_SECONDS)
         self.application_checker()  # logs what they raised
         self.cut_the_rest()
@@ -761,7 +771,7 @@ class Server(StockServer):
             task.cancel()
         if running:
             await asyncio.wait(running, timeout=CANCELLED_SECONDS)
-        self.cancelled = len(running)
+        self.cancelled = len(running) + draining.cancelled
 
     def cut_the_rest(self) -> None:
         """Before the applications end: nginx asks another worker where there is no answer, but takes a 500 for one."""

@@ -9,6 +9,7 @@ import select
 import signal
 import sys
 import time
+from functools import partial
 from socket import socket
 from types import FrameType
 from typing import Any, ClassVar
@@ -21,6 +22,7 @@ from uvicorn_worker import UvicornWorker
 
 from app.drain import draining
 from app.lateness import watch
+from app.servers import responses
 from app.servers.head import HEAD_BYTES, refusal
 from app.servers.memory import freeze
 from app.servers.uvicorn_websocket import WebSocketProtocol
@@ -31,7 +33,8 @@ logger = logging.getLogger(__name__)
 # nginx closes a connection that it has not used for 1 s (nginx/upstreams.conf). It must be the first: a request that
 # meets a closed connection is lost, unless it may be repeated.
 IDLE_SECONDS = 1.5
-# Who is still at work is cancelled then; services/web/gunicorn.conf.py grants more before it kills.
+# An application that is still at work is cancelled then, unless a response is left whose turn is later (responses.py).
+# services/web/gunicorn.conf.py grants more before it kills.
 FINISH_SECONDS = 10
 # The kernel takes new ones meanwhile.
 ACCEPT_SECONDS = 1
@@ -45,6 +48,10 @@ class HttpProtocol(HttpToolsProtocol):
     """One connection, until it becomes a WebSocket. Stock takes headers of any size."""
 
     head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.app = partial(responses.respond, self.app, transport.abort)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -79,18 +86,22 @@ class Server(StockServer):
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         begun = time.monotonic()
-        draining.begin()
+        draining.begin(self.config.timeout_graceful_shutdown or 0)
+        responses.take_turns()
         await self.stop_listening(sockets or [])
         last_turn = time.monotonic() + draining.seconds
         self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
         logger.info("Draining: closing %d connections", len(self.server_state.connections))
         await self.close_in_turn()
         await self.wait_for_peers()
+        finish = max(self.config.timeout_graceful_shutdown or 0, responses.seconds_left())
         # Stock cancels 0.1 s later, and who is cancelled before an answer gets a 500. Without any nginx asks another.
-        giving_up = asyncio.get_running_loop().call_later(self.config.timeout_graceful_shutdown or 0, self.give_up)
+        giving_up = asyncio.get_running_loop().call_later(finish, self.give_up)
+        self.config.timeout_graceful_shutdown = math.ceil(finish)
         await super().shutdown()
         giving_up.cancel()
         await self.wait_for_cancelled()
+        self.cancelled += draining.cancelled
         await draining.end()
         await self.wait_for_clients(last_turn + RETURNING_SECONDS)
         took = time.monotonic() - begun
@@ -176,7 +187,9 @@ class Server(StockServer):
         elif not self.hurried:
             self.hurried = True
             logger.info("Draining: hurried")
-            asyncio.get_running_loop().call_later(HURRIED_SECONDS, self.give_up)
+            loop = asyncio.get_running_loop()
+            loop.call_soon_threadsafe(responses.end_all)  # not in the midst of what the signal interrupts
+            loop.call_later(HURRIED_SECONDS, self.give_up)
 
     def give_up(self) -> None:
         for connection in list(self.server_state.connections):

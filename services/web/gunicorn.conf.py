@@ -26,7 +26,8 @@ worker_tmp_dir = "/dev/shm"  # noqa: S108  # the heartbeat must not wait for a d
 control_socket_disable = True
 forwarded_allow_ips = "*"  # only nginx reaches this port, and it sets the headers itself
 # Seconds. app/servers/uvicorn.py needs besides 1 to accept, 1.5 for idle connections where DRAIN_SECONDS are fewer, 6
-# for peers, 10 for applications, 1 for the cancelled and 3 for what is left last. compose.yaml grants more.
+# for peers, 10 for applications, 1 for the cancelled and 3 for what is left last. Responses without an end
+# (app/servers/responses.py) need 10 before DRAIN_SECONDS, and 3 after. compose.yaml grants more.
 graceful_timeout = DRAIN_SECONDS + 23
 keepalive = 5  # seconds; longer than nginx's (nginx/upstreams.conf), for the same reason as in app/servers/uvicorn.py
 logconfig_dict = LOGGING

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection
 from pathlib import Path
@@ -51,6 +52,11 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
         await asyncio.Event().wait()
     if scope["path"] == "/slow":
         await go_ahead()
+    if scope["path"] == "/events":
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+        await send({"type": "http.response.body", "body": b"data: tick\n\n", "more_body": True})
+        await receive()
+        return
     body = b"draining" if draining.begun else b"serving"
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
     await send({"type": "http.response.body", "body": body})
@@ -200,6 +206,24 @@ def test_sockets_are_closed_with_1012_within_the_seconds_and_applications_told_s
         assert [server.told() for _ in peers] == ["disconnected 1012"] * 20
         # Of 20 random instants all lie in one half of the time once in a million times.
         assert SECONDS / 2 < max(closed) < SECONDS + AT_ONCE
+        assert server.told() == "last"
+        assert server.process.wait(DEADLINE) == 0
+
+
+def test_event_streams_end_properly_and_spread_over_the_seconds(server: Gunicorn) -> None:
+    with ExitStack() as stack:
+        clients = [stack.enter_context(server.connection()) for _ in range(40)]
+        for client in clients:
+            client.request("GET", "/events")
+        streams = [client.getresponse() for client in clients]
+        begun = server.stop()
+        with ThreadPoolExecutor(len(streams)) as threads:
+            ends = list(threads.map(lambda stream: (stream.read(), time.monotonic()), streams))
+        assert {body for body, _ in ends} == {b"data: tick\n\n"}
+        moments = sorted(moment for _, moment in ends)
+        # 40 random moments lie within half of the time once in 10¹⁰ times.
+        assert moments[-1] - moments[0] > SECONDS / 2
+        assert moments[-1] < begun + SECONDS + AT_ONCE
         assert server.told() == "last"
         assert server.process.wait(DEADLINE) == 0
 
