@@ -328,7 +328,7 @@ renew_others() { # the old one leaves before the new one comes: two at once woul
     local service output
     for service in $(others); do
         say "$service is replaced, when it has ended what it is at"
-        output=$(docker compose --progress quiet up --detach --no-deps --no-build --wait "$service" 2>&1) ||
+        output=$(docker compose --progress quiet up --detach --force-recreate --no-deps --no-build --wait "$service" 2>&1) ||
             fail "a $service that does not get healthy: $output" "a healthy one; every web and $sockets is new" \
                 "make logs S=$service; then make $command"
     done

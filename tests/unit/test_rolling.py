@@ -98,7 +98,7 @@ def test_as_many_workers_are_started_as_compose_would(tmp_path: Path, said: str,
 
 
 def test_services_that_run_the_applications_image_are_replaced_after_the_others(tmp_path: Path) -> None:
-    """Such as `worker`; a database beside them is left alone."""
+    """Such as `worker`, also by the same build; a database beside them is left alone."""
     containers = ("1 web", "2 daphne", "3 worker", "4 postgres", "5 nginx")
     docker = f"""
     docker() {{
@@ -106,7 +106,7 @@ def test_services_that_run_the_applications_image_are_replaced_after_the_others(
         ps*) printf '%s\\n' {" ".join(f"'{container}'" for container in containers)} ;;
         inspect*4) echo postgres ;;
         inspect*) echo chat-web ;;
-        *up*) echo "${{@: -1}}" >> replaced ;;
+        *" up "*" --force-recreate "*) echo "${{@: -1}}" >> replaced ;;
         esac
     }}
     """
