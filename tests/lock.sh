@@ -25,3 +25,5 @@ else
 fi
 uv pip compile pyproject.toml "${options[@]}" --output-file requirements.lock
 uv pip compile pyproject.toml --group test --constraints requirements.lock "${options[@]}" --output-file tests/requirements.lock
+# What runs in the stack of tests/third_party, whose image has our packages and those.
+uv pip compile pyproject.toml --group third-party --constraints tests/requirements.lock "${options[@]}" --output-file tests/third_party/requirements.lock

@@ -22,6 +22,10 @@ dependencies = [
 [dependency-groups]
 test = [
     "For.Tests",
+    { include-group = "third-party" },
+]
+third-party = [
+    "foreign",
 ]
 
 [tool.uv]
@@ -46,15 +50,17 @@ def publish(shelf: Path, name: str, version: str, *needs: str) -> None:
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A project whose packages have newer versions than the locked ones."""
-    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/third_party").mkdir(parents=True)
     (tmp_path / "shelf").mkdir()
     shutil.copy(ROOT / "tests/lock.sh", tmp_path / "tests")
     (tmp_path / "pyproject.toml").write_text(PYPROJECT)
     publish(tmp_path / "shelf", "present", "1.0")
     publish(tmp_path / "shelf", "for_tests", "1.0")
+    publish(tmp_path / "shelf", "foreign", "1.0", "present")
     assert lock(tmp_path).returncode == 0
     publish(tmp_path / "shelf", "present", "1.1")
     publish(tmp_path / "shelf", "for_tests", "1.1")
+    publish(tmp_path / "shelf", "foreign", "1.1", "present")
     publish(tmp_path / "shelf", "added", "3.0", "needed")
     publish(tmp_path / "shelf", "needed", "2.0", "present")
     return tmp_path
@@ -83,21 +89,31 @@ def test_a_new_package_is_added_and_the_others_keep_their_versions(tree: Path) -
     assert '"added>=2",' in asked
     assert '"present>=1", # a reason' in asked
     assert locked(tree) == {"present": "1.0", "added": "3.0", "needed": "2.0"}
-    assert locked(tree, "tests/requirements.lock") == {**locked(tree), "for-tests": "1.0"}
+    assert locked(tree, "tests/requirements.lock") == {**locked(tree), "for-tests": "1.0", "foreign": "1.0"}
+    assert locked(tree, "tests/third_party/requirements.lock") == {**locked(tree), "foreign": "1.0"}
 
 
 def test_one_that_is_there_is_upgraded_alone(tree: Path) -> None:
     assert lock(tree, "present").returncode == 0
     assert (tree / "pyproject.toml").read_text() == PYPROJECT
     assert locked(tree) == {"present": "1.1"}
-    assert locked(tree, "tests/requirements.lock") == {"present": "1.1", "for-tests": "1.0"}
+    assert locked(tree, "tests/requirements.lock") == {"present": "1.1", "for-tests": "1.0", "foreign": "1.0"}
+    assert locked(tree, "tests/third_party/requirements.lock") == {"present": "1.1", "foreign": "1.0"}
 
 
 def test_one_of_the_tests_stays_with_them(tree: Path) -> None:
     assert lock(tree, "for-tests").returncode == 0
     assert (tree / "pyproject.toml").read_text() == PYPROJECT
     assert locked(tree) == {"present": "1.0"}
-    assert locked(tree, "tests/requirements.lock") == {"present": "1.0", "for-tests": "1.1"}
+    assert locked(tree, "tests/requirements.lock") == {"present": "1.0", "for-tests": "1.1", "foreign": "1.0"}
+
+
+def test_one_of_the_stack_of_foreign_packages_changes_their_locks_alone(tree: Path) -> None:
+    assert lock(tree, "foreign").returncode == 0
+    assert (tree / "pyproject.toml").read_text() == PYPROJECT
+    assert locked(tree) == {"present": "1.0"}
+    assert locked(tree, "tests/requirements.lock") == {"present": "1.0", "for-tests": "1.0", "foreign": "1.1"}
+    assert locked(tree, "tests/third_party/requirements.lock") == {"present": "1.0", "foreign": "1.1"}
 
 
 def test_what_cannot_be_locked_changes_nothing(tree: Path) -> None:
@@ -111,4 +127,5 @@ def test_what_cannot_be_locked_changes_nothing(tree: Path) -> None:
 
 def test_without_a_name_all_are_upgraded(tree: Path) -> None:
     assert lock(tree).returncode == 0
-    assert locked(tree, "tests/requirements.lock") == {"present": "1.1", "for-tests": "1.1"}
+    assert locked(tree, "tests/requirements.lock") == {"present": "1.1", "for-tests": "1.1", "foreign": "1.1"}
+    assert locked(tree, "tests/third_party/requirements.lock") == {"present": "1.1", "foreign": "1.1"}
