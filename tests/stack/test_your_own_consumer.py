@@ -1,11 +1,9 @@
-"""docs/your-own-consumer.md, done: its blocks added to a clone, and a third party's consumer beside them."""
+"""docs/your-own-consumer.md, done: its blocks added to a clone."""
 
 import asyncio
 import json
 import re
-import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import ClientConnection
@@ -19,10 +17,6 @@ BLOCK = re.compile(
 )
 # "in `path`:", then a block for each place.
 EDITS = re.compile(r"[Ii]n `(?P<path>[^`]+)`:\n\n(?P<blocks>(?:```diff\n.*?```\n\n?)+)", re.DOTALL)
-THIRD_PARTY = """
-from MyChannels.multichat import MultiChatConsumer
-ws_urlpatterns += [path("third/party", MultiChatConsumer.as_asgi())]
-"""
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +32,6 @@ def example(fresh_clone: Callable[[], Clone]) -> Iterator[Clone]:
         with (clone.path / block["path"]).open("a" if block["append"] else "x") as file:
             file.write("\n" + block["text"] if block["append"] else block["text"])
     edit(clone)
-    shutil.copy(Path(__file__).with_name("multichat.py"), clone.path / "MyChannels")
-    with (clone.path / "MyChannels/routing.py").open("a") as file:
-        file.write(THIRD_PARTY)
     clone.make("migrations", "A=chat")
     clone.make("migrations")
     assert clone.leftovers() == {}, "make up takes data without secrets for lost secrets"
@@ -134,21 +125,6 @@ def test_the_documented_tests_of_the_app_pass(example: Clone) -> None:
     """In this container, which is the one that `make test` runs."""
     done = example.run("pytest", "-p", "no:cacheprovider", "chat")
     assert "3 passed" in done.stdout
-
-
-async def test_a_third_partys_consumer_runs_unchanged_across_workers(example: Clone) -> None:
-    first, second = await on_two_workers(example, "/third/party")
-    for socket, rooms in ((first, "ab"), (second, "b")):
-        for room in rooms:
-            await socket.send(json.dumps({"command": "join", "room": room}))
-            assert await hear(socket) == {"joined": room, "title": f"Room {room}"}
-    await first.send(json.dumps({"command": "send", "room": "b", "text": "to both"}))
-    assert [await hear(first), await hear(second)] == [{"room": "b", "text": "to both"}] * 2
-    await second.send(json.dumps({"command": "leave", "room": "b"}))
-    assert await hear(second) == {"left": "b"}
-    await first.send(json.dumps({"command": "send", "room": "b", "text": "to myself"}))
-    assert await hear(first) == {"room": "b", "text": "to myself"}
-    await assert_on_two_workers(example, first, second)
 
 
 def test_neither_nginx_nor_compose_was_touched(example: Clone) -> None:

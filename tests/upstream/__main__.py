@@ -2,7 +2,8 @@
 
 A suite is a package's own tests, from its source package at the locked version, with a pytest plugin in this folder
 that puts our classes in the place of the package's. expected.toml lists what fails, and why; strict.py holds the tests
-to the list.
+to the list. The last one has our own tests of packages that we do not subclass, as far as `make test` has no time for
+them.
 """
 
 from __future__ import annotations
@@ -67,9 +68,14 @@ SUITES = {
         settings=True,
     ),
 }
+THIRD_PARTY = "third-party"
 
 
 def run(name: str, redis: RedisServer | None) -> bool:
+    if name == THIRD_PARTY:
+        print(f"\nupstream: {name}", flush=True)
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-m", "upstream", "tests/third_party"]
+        return passes(command, ROOT, {**os.environ})
     suite = SUITES[name]
     folder = source(suite.package, suite.repository)
     environment = {
@@ -108,7 +114,7 @@ def passes(command: list[str], folder: Path, environment: dict[str, str], second
 
 @contextmanager
 def redis_for(names: list[str]) -> Iterator[RedisServer | None]:
-    if not any(SUITES[name].redis_user for name in names):
+    if not any(name in SUITES and SUITES[name].redis_user for name in names):
         yield None
         return
     with running() as server:
@@ -116,11 +122,12 @@ def redis_for(names: list[str]) -> Iterator[RedisServer | None]:
 
 
 def main() -> None:
-    names = sys.argv[1:] or list(SUITES)
-    if unknown := [name for name in names if name not in SUITES]:
+    known = [*SUITES, THIRD_PARTY]
+    names = sys.argv[1:] or known
+    if unknown := [name for name in names if name not in known]:
         sys.exit(
             f"upstream: found:    no suite {' '.join(unknown)}\n"
-            f"upstream: expected: {' '.join(SUITES)}\n"
+            f"upstream: expected: {' '.join(known)}\n"
             f"upstream: mend:     make test-upstream S={next(iter(SUITES))}"
         )
     outcomes: dict[str, list[str]] = {"ok": [], "FAILED": [], "SKIPPED": []}
