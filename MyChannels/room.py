@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from collections import deque
+from sys import getsizeof
 from typing import TYPE_CHECKING, Any, Protocol
 
 from MyChannels import metrics
@@ -345,42 +345,36 @@ class Room:
                     if self._full:
                         break
                     self._kept.appendleft(message)
-                    self._added(message)
+                    self._kept_characters += len(message.text)
+                    self._kept_bytes += weight(message)
                     self._drop_oldest()
                 self._count_kept()
 
     def _keep(self, message: Message) -> None:
         self._kept.append(message)
-        self._added(message)
-        # Who was away for longer than these long texts reads for itself: to look back would be in vain.
-        self._full = self._full and self._kept_characters > KEPT_CHARACTERS // 2
-        self._drop_oldest()
-        while len(self._kept) > KEPT_MESSAGES:
-            self._drop()
-        self._count_kept()
-
-    def _drop_oldest(self) -> None:
-        while self._kept_characters > KEPT_CHARACTERS:
-            self._full = True
-            self._drop()
-
-    def _added(self, message: Message) -> None:
         self._kept_characters += len(message.text)
         self._kept_bytes += weight(message)
+        # Who was away for longer than these long texts reads for itself: to look back would be in vain.
+        self._full = self._full and self._kept_characters > KEPT_CHARACTERS // 2
+        if len(self._kept) > KEPT_MESSAGES or self._kept_characters > KEPT_CHARACTERS:
+            self._drop_oldest()
+        if not -UNCOUNTED_BYTES <= self._kept_bytes - self._counted_bytes <= UNCOUNTED_BYTES:
+            self._count_kept()
 
-    def _drop(self) -> None:
-        message = self._kept.popleft()
-        self._kept_characters -= len(message.text)
-        self._kept_bytes -= weight(message)
+    def _drop_oldest(self) -> None:
+        while len(self._kept) > KEPT_MESSAGES or self._kept_characters > KEPT_CHARACTERS:
+            self._full = self._full or self._kept_characters > KEPT_CHARACTERS
+            message = self._kept.popleft()
+            self._kept_characters -= len(message.text)
+            self._kept_bytes -= weight(message)
 
     def _count_kept(self) -> None:
         """Only when what is kept has no gap: it may be forgotten here."""
-        if abs(self._kept_bytes - self._counted_bytes) > UNCOUNTED_BYTES:
-            if self._closed:
-                self.forget_kept()
-                return
-            self._counted_bytes = self._kept_bytes
-            KEPT.hold(self, self._kept_bytes, self.forget_kept)
+        if self._closed:
+            self.forget_kept()
+            return
+        self._counted_bytes = self._kept_bytes
+        KEPT.hold(self, self._kept_bytes, self.forget_kept)
 
     def close(self) -> None:
         """Nobody is here any more. What was asked of the log may still be answered, which counts for nothing."""
@@ -396,4 +390,4 @@ class Room:
 
 def weight(message: Message) -> int:
     """About the memory that it takes, once it has been sent."""
-    return 2 * sys.getsizeof(message.text) + MESSAGE_BYTES
+    return 2 * getsizeof(message.text) + MESSAGE_BYTES
