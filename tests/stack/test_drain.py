@@ -32,9 +32,8 @@ CLIENTS = int(os.environ.get("DRAIN_CLIENTS", "100"))
 SENDERS, RATE = 10, 10.0  # messages a second, of all senders together
 DRAIN_SECONDS = 10.0  # the default
 BACK = DRAIN_SECONDS + 2.0
-# p99, from the lost socket on; up to 0.5 s of it is the client's own jitter. A machine that others use as well
-# may need more.
-CAUGHT_UP = float(os.environ.get("DRAIN_CAUGHT_UP", "1"))
+# From the lost socket on, as in test_jitter.py.
+CAUGHT_UP, CAUGHT_UP_P99 = 1.0, 3.0
 LEFT = 3.0  # until others are told, of which 2 are granted for coming back
 GRACE = 30.0  # for all to come back to workers that have come back
 EXIT_CODE = "{{.Actor.Attributes.exitCode}}"
@@ -103,7 +102,9 @@ async def test_clients_of_workers_that_leave_are_moved_within_moments_and_lose_n
     first = min(move.cut for move in moves)
     assert max(move.caught_up or 0 for move in moves) - first < BACK
     assert first - begun < BACK
-    assert crowd.verdict().caught_up.p99 <= CAUGHT_UP
+    caught_up = crowd.verdict().caught_up
+    assert caught_up.p50 < CAUGHT_UP
+    assert caught_up.p99 < CAUGHT_UP_P99
 
 
 @pytest.mark.parametrize(
