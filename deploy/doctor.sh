@@ -87,7 +87,7 @@ check_project() { # the scripts refuse a name that would name no image; without 
     return 1
 }
 
-mode() { stat -c %a "$1" 2> /dev/null || stat -f %Lp "$1"; } # GNU, or BSD
+mode() { stat -L -c %a "$1" 2> /dev/null || stat -L -f %Lp "$1"; } # GNU, or BSD; of a link's file
 
 # compose.yaml is the one place that knows which there are.
 secrets() { sed -n 's|.*file: \(secrets/[a-z0-9_]*\).*|\1|p' compose.yaml; }
@@ -283,7 +283,7 @@ facts() { # what deploy/doctor/ cannot see from inside; deploy/doctor/facts.py r
 data_facts() {
     local id
     echo "==== volumes"
-    docker volume ls --filter "label=com.docker.compose.project=$project" --format '{{.Label "com.docker.compose.volume"}}'
+    for id in data redis; do ! kept "$id" > /dev/null || echo "$id"; done
     echo "==== backups"
     # shellcheck disable=SC2010  # the newest first, and the names are ours
     ls -t backups/*.tar.gz 2> /dev/null | grep -v '\.in-part\.tar\.gz$'
@@ -292,13 +292,23 @@ data_facts() {
         --filter label=com.docker.compose.service=redis)
     if [ -n "$id" ]; then
         docker exec "$id" redis-files.sh 2> /dev/null
-    elif volume redis > /dev/null && image "$project-redis" > /dev/null; then
-        docker run --rm --network none --read-only --volume "$(volume redis):/data" --entrypoint redis-files.sh "$project-redis" check 2> /dev/null
+    elif kept redis > /dev/null && image "$project-redis" > /dev/null; then
+        docker run --rm --network none --read-only --volume "$(kept redis):/data" --entrypoint redis-files.sh "$project-redis" check 2> /dev/null
     fi
 }
 
-volume() { # volume NAME: as the engine calls it
-    docker volume ls --quiet --filter "label=com.docker.compose.project=$project" --filter "label=com.docker.compose.volume=$1" | grep .
+kept() { # kept data|redis: the volume as the engine calls it, or the folder, if there is one; an overlay may have its own
+    local where
+    if [ "$1" = data ]; then where=$(mounted migrate /srv/data); else where=$(mounted redis /data); fi
+    case $where in
+    /*) [ -d "$where" ] || return ;;
+    '') # Compose reads no configuration
+        where=$(docker volume ls --quiet --filter "label=com.docker.compose.project=$project" --filter "label=com.docker.compose.volume=$1")
+        [ -n "$where" ] || return
+        ;;
+    *) docker volume inspect "$where" > /dev/null 2>&1 || return ;;
+    esac
+    echo "$where"
 }
 
 # Without any of the stack's networks and settings: only what the facts and the database's file tell is judged.
@@ -306,7 +316,7 @@ outside() {
     local data
     local -a options=(--env DATA_DIR=/srv/data --env SECRET_KEY=unused --env PUBLIC_URL=http://unused)
     options+=(--env REDIS_URL=unused --env REDIS_PASSWORD=unused)
-    ! data=$(volume data) || options+=(--volume "$data:/srv/data:ro")
+    ! data=$(kept data) || options+=(--volume "$data:/srv/data:ro")
     docker run --rm --interactive --network none --read-only "${options[@]}" "$project-web" python -m deploy.doctor 2>&1
 }
 

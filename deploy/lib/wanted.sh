@@ -37,6 +37,17 @@ asked_for() { # asked_for SERVICE: as many containers as Compose would start, wh
         END { print number == "" ? 1 : number }'
 }
 
+mounted() { # mounted SERVICE PLACE: the volume, as the engine calls it, or the folder that Compose mounts there
+    docker compose config 2> /dev/null | tr -d '"' | awk -v service="$1:" -v place="$2" '
+        /^[^ ]/ { top = $1 }
+        /^  [^ ]/ { name = $1 }
+        top == "services:" && name == service && /^      - type: / { type = $3; source = "" }
+        top == "services:" && name == service && /^        source: / { source = substr($0, 17) }
+        top == "services:" && name == service && /^        target: / && substr($0, 17) == place { found = source; kind = type }
+        top == "volumes:" && /^    name: / { names[name] = substr($0, 11) }
+        END { print kind == "volume" ? names[found ":"] : found }'
+}
+
 with_other_secrets() { # with_other_secrets PROJECT: names of running containers that have read other secrets than there are now
     local id name read_by_it
     while read -r id name; do

@@ -113,3 +113,23 @@ def test_services_that_run_the_applications_image_are_replaced_after_the_others(
     done = shell(tmp_path, CONFIG, f"{docker} sockets=daphne; renew_others")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "replaced").read_text() == "worker\n"
+
+
+@pytest.mark.parametrize(
+    ("mount", "volumes", "where"),
+    [
+        ("type: volume\n        source: redis", "  redis:\n    name: chat_redis\n", "chat_redis"),
+        ("type: volume\n        source: mine", "  mine:\n    name: precious\n    external: true\n", "precious"),
+        ("type: bind\n        source: /disk/of mine", "", "/disk/of mine"),
+    ],
+    ids=["its own", "external", "a folder"],
+)
+def test_where_the_data_are_is_what_compose_says(tmp_path: Path, mount: str, volumes: str, where: str) -> None:
+    config = (
+        "services:\n  web:\n    volumes:\n      - type: bind\n        source: /other\n        target: /data\n"
+        f"  redis:\n    volumes:\n      - {mount}\n        target: /data\n        volume: {{}}\n"
+        "      - type: bind\n        source: /conf\n        target: /data/conf\n"
+        f"volumes:\n  data:\n    name: chat_data\n{volumes}x-app:\n  redis:\n    name: other\n"
+    )
+    assert shell(tmp_path, config, "mounted redis /data").stdout.strip() == where
+    assert shell(tmp_path, config, "mounted redis /none").stdout.strip() == ""
