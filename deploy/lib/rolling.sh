@@ -31,7 +31,7 @@ sockets='' # the service that has the WebSockets
 serving='' # containers that ran in the beginning
 present_web='' present_sockets='' # all in the beginning
 old_web='' old_sockets='' new='' nginx='' # containers' ids
-renewed_nginx='' renewed_redis=''
+renewed_nginx='' renewed_redis='' vanished=''
 
 say() { printf '%s: %3d s  %s\n' "$command" "$SECONDS" "$*"; }
 fail() { refuse "$command" "$@"; } # fail FOUND EXPECTED MEND
@@ -194,6 +194,8 @@ look_at_migrations() { # the build before serves; would it start again?
 tell_halfway() {
     if ! engine_answers; then
         say "broken off, and the engine does not answer. When it does: make $command again ends it, make rollback goes back" >&2
+    elif [ -n "$vanished" ]; then # what still runs may be about to stop
+        say "broken off: something else removes containers of this stack. When it has ended: make up" >&2
     elif nginx=$(of nginx --filter status=running) && whole; then
         say "broken off: old and new containers serve side by side; make $command again ends it, make rollback goes back" >&2
     else
@@ -588,22 +590,27 @@ retire() { # retire CONTAINER…: one at a time, each as slowly as its clients n
     local id name begun number=0
     if [ "$command" = up ] && [ $# != 0 ]; then
         say "$# container(s) drain"
-        docker stop "$@" > /dev/null
-        docker rm --volumes "$@" > /dev/null
+        leaves "$@"
         return
     fi
     for id; do
         number=$((number + 1))
-        name=$(name_of "$id")
+        name=$(name_of "$id") || leaves "$id"
         say "$name drains ($number of $#)"
         begun=$SECONDS
-        docker stop "$id" > /dev/null
-        docker rm --volumes "$id" > /dev/null
+        leaves "$id"
         say "$name has left, in $((SECONDS - begun)) s"
         # Until then nginx tries its address, where nobody refuses any more: proxy_connect_timeout for each client of
         # the next one.
         [ "$number" = $# ] || sleep "$FORGOTTEN_SECONDS"
     done
+}
+
+leaves() { # leaves CONTAINER…
+    local id
+    { docker stop "$@" && docker rm --volumes "$@"; } > /dev/null && return
+    ! engine_answers || for id; do docker inspect "$id" > /dev/null 2>&1 || vanished=yes; done
+    exit 1
 }
 
 leftovers() { # what is not this command's, and what `docker compose up` would replace nevertheless

@@ -82,6 +82,17 @@ def test_what_was_taken_back_is_said(tmp_path: Path, settings: str, what: str) -
     assert shell(tmp_path, CONFIG, script).stderr.strip().endswith(f"taken back: clients resume on {what}")
 
 
+@pytest.mark.parametrize("command", ["deploy", "up"])
+def test_nothing_is_said_to_serve_whose_containers_something_else_removes(tmp_path: Path, command: str) -> None:
+    """As `docker compose down` does beside a deployment; the others still run for a moment."""
+    gone = "echo 'No such object' >&2; return 1"
+    engine = f'docker() {{ case "$1" in info) ;; stop | inspect) {gone} ;; *) echo id ;; esac; }}; whole() {{ true; }}'
+    done = shell(tmp_path, CONFIG, f"{engine}; command={command}; stage=replacing; trap leave EXIT; retire old")
+    assert done.returncode == 1
+    assert "something else removes containers of this stack. When it has ended: make up" in done.stderr
+    assert "side by side" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("said", "number"),
     [
