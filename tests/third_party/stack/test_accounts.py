@@ -61,12 +61,12 @@ async def test_several_rooms_on_one_socket(stack: Clone) -> None:
 
 
 async def test_staff_may_join_the_staffs_room_and_strangers_none(stack: Clone) -> None:
+    with pytest.raises(InvalidStatus, match="403"):
+        await open_socket(stack, "/multichat")
     boss = Person(stack, "for the boss")
     async with open_socket(stack, "/multichat", additional_headers=boss.cookie) as socket:
         await tell(socket, command="join", room="staff")
         assert await heard(socket) == {"joined": "staff", "title": "Room staff"}
-    with pytest.raises(InvalidStatus, match="403"):
-        await open_socket(stack, "/multichat")
 
 
 async def test_tokens_say_who_speaks(stack: Clone) -> None:
