@@ -99,7 +99,7 @@ check_file() { # check_file FILE MODE LEVEL WHY
 }
 
 check_files() {
-    local secret level=warning well=yes
+    local secret said level=warning well=yes
     # Before the first `make up` there is none; when something was started, it is lost.
     [ -z "$containers$volumes" ] || level=error
     if [ ! -f .env ]; then
@@ -116,6 +116,11 @@ check_files() {
             check_file "$secret" 444 error "each container reads it as its own user; the folder keeps others out" || well=
         fi
     done
+    if [ -s secrets/redis_password ] && ! said=$(bash deploy/secret-digests.sh check 2>&1); then
+        finding files error "$(sed -n 's/^secrets: found: *//p' <<< "$said")" \
+            "$(sed -n 's/^secrets: expected: *//p' <<< "$said")" "$(sed -n 's/^secrets: mend: *//p' <<< "$said"), then make up"
+        well=
+    fi
     if [ -d secrets ]; then check_file secrets 700 error "nobody else gets in" || well=; fi
     [ -z "$well" ] || finding files ok ".env and $(secrets | grep -c .) secrets are there, and private"
 }

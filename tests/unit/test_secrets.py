@@ -82,6 +82,31 @@ def test_another_secret_has_another_digest(clone: Path) -> None:
     assert {name for name, digest in digests(clone).items() if digest != before[name]} == {"redis_password.env"}
 
 
+@pytest.mark.parametrize("written", [b"pw\r\n", b" pw", b"pw \n", b"pw\nother\n", b"pw\0", b"\tpw"])
+def test_a_password_that_its_readers_take_differently_is_refused_and_the_line_corrects_it(
+    clone: Path, written: bytes
+) -> None:
+    before = digests(clone)
+    path = clone / "secrets/redis_password"
+    path.chmod(0o600)
+    path.write_bytes(written)
+    refused = subprocess.run(["bash", "deploy/secret-digests.sh"], cwd=clone, capture_output=True, text=True)
+    assert refused.returncode == 1
+    assert {path.name: path.read_text().strip() for path in (clone / ".state").glob("*.env")} == before
+    (mend,) = re.findall("mend: *(.*)", refused.stderr)
+    subprocess.run(["sh", "-c", mend], cwd=clone, check=True)
+    assert path.read_bytes() in {b"pw", b"pwother"}
+    assert digests(clone) != before
+
+
+@pytest.mark.parametrize("written", ["pw", "pw\n", "p w", "p\u00e4ss$'\"!"])
+def test_any_other_password_is_taken(clone: Path, written: str) -> None:
+    path = clone / "secrets/redis_password"
+    path.chmod(0o600)
+    path.write_text(written)
+    assert digests(clone)
+
+
 def test_a_short_password_cannot_be_guessed_by_its_digest(clone: Path) -> None:
     """Which every user of the machine may read: with the same password, another clone has another digest."""
     path = clone / "secrets/redis_password"
