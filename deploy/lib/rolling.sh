@@ -187,7 +187,7 @@ look_at_migrations() { # the build before serves; would it start again?
     said=$(docker logs "$said" 2>&1)
     case $said in
     *app.E003*) say "the build before refuses the migrations of this one, as soon as it starts again: make $command   of a build that knows them" >&2 ;;
-    *) say "migrate of the build before ends with an error, which keeps it from starting again: $(tail -n 1 <<< "$said")" >&2 ;;
+    *) say "migrate of the build before ends with an error, which keeps it from starting again: $(reason <<< "$said")" >&2 ;;
     esac
 }
 

@@ -12,6 +12,10 @@ excerpt() { # the first and the last 40 lines of standard input, without blank o
         }'
 }
 
+reason() { # of a log on standard input: Python's last exception, after which other output may have come, or the last line
+    awk '{ last = $0 } /^[A-Za-z_.]*(Error|Exception)(:|$)/ { exception = $0 } END { print exception ? exception : last }'
+}
+
 say_why() { # say_why COMMAND CONTAINER…: what the health check of each has said last, and its log
     local id
     for id in "${@:2}"; do

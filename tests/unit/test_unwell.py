@@ -58,3 +58,20 @@ def test_an_excerpt_has_each_line_once_and_says_what_is_left_out(lines: int) -> 
     said = shell(f"excerpt <<< '{text}'").stdout.splitlines()
     expected = told if lines <= 80 else [*told[:40], "...", *told[-40:]]
     assert said == [f"  {line}" for line in expected]
+
+
+@pytest.mark.parametrize(
+    ("log", "reason"),
+    [
+        ("Traceback\ndjango.db.utils.OperationalError: the disk is full\n  Applying 0001...\n", "disk is full"),
+        ("ValueError: the first\nRuntimeError\n", "RuntimeError"),
+        ("flock: timeout\nfailed to get lock\n", "failed to get lock"),
+    ],
+    ids=["before other output", "the last", "no exception"],
+)
+def test_the_reason_is_the_last_exception_or_the_last_line(log: str, reason: str) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"cd '{ROOT}'; . deploy/lib/unwell.sh; reason"], input=log, capture_output=True, text=True
+    )
+    assert done.stdout.splitlines()[-1].endswith(reason)
+    assert len(done.stdout.splitlines()) == 1
