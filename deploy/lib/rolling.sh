@@ -562,18 +562,20 @@ show() { # they get the name that nginx asks for
 }
 
 seen() { # wait until nginx has passed something to each
-    local id network service address waiting='' end=$((SECONDS + SEEN_SECONDS))
+    local id network service addresses waiting='' end=$((SECONDS + SEEN_SECONDS))
     for id in $new; do
         service=$(service_of "$id")
-        for network in $(shared "$id"); do
-            address=$(docker inspect --format "{{(index .NetworkSettings.Networks \"$network\").IPAddress}}" "$id")
-            waiting="$waiting $service/$address:8000"
+        for network in $(shared "$id"); do # by IPv4 or IPv6: a network may have both, or one alone
+            addresses=$(docker inspect --format \
+                "{{with index .NetworkSettings.Networks \"$network\"}}{{.IPAddress}}:8000,[{{.GlobalIPv6Address}}]:8000{{end}}" "$id")
+            waiting="$waiting $service/$addresses"
         done
     done
-    for address in $waiting; do
-        service=${address%%/*}
-        until [ "$service/$(answering "$service")" = "$address" ]; do
-            [ "$SECONDS" -lt "$end" ] || fail "nginx passes nothing to $address" "its share" "make logs S=nginx; then make $command"
+    for addresses in $waiting; do
+        service=${addresses%%/*} addresses=${addresses#*/}
+        until [[ ,$addresses, == *,"$(answering "$service")",* ]]; do
+            [ "$SECONDS" -lt "$end" ] ||
+                fail "nginx passes nothing to $service at $addresses" "its share" "make logs S=nginx; then make $command"
         done
     done
     say "nginx passes requests to the new ones"

@@ -144,3 +144,22 @@ def test_where_the_data_are_is_what_compose_says(tmp_path: Path, mount: str, vol
     )
     assert shell(tmp_path, config, "mounted redis /data").stdout.strip() == where
     assert shell(tmp_path, config, "mounted redis /none").stdout.strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("addresses", "answers"),
+    [
+        ("172.18.0.4:8000,[]:8000", "172.18.0.4:8000"),
+        (":8000,[fd00::4]:8000", "[fd00::4]:8000"),
+        ("172.18.0.4:8000,[fd00::4]:8000", "[fd00::4]:8000"),
+    ],
+    ids=["IPv4", "IPv6", "both"],
+)
+def test_a_new_container_is_seen_by_whatever_address_it_has(tmp_path: Path, addresses: str, answers: str) -> None:
+    engine = f"shared() {{ echo edge; }}; service_of() {{ echo web; }}; docker() {{ echo '{addresses}'; }}; new=id"
+    seen = shell(tmp_path, CONFIG, f"{engine}; answering() {{ echo '{answers}'; }}; seen")
+    assert seen.returncode == 0, seen.stderr
+    missed = shell(tmp_path, CONFIG, f"{engine}; answering() {{ echo '172.18.0.5:8000'; }}; SEEN_SECONDS=0; seen")
+    assert f"nginx passes nothing to web at {addresses}" in missed.stderr
+    silent = shell(tmp_path, CONFIG, f"{engine}; answering() {{ :; }}; SEEN_SECONDS=0; seen")
+    assert silent.returncode == 1
