@@ -53,7 +53,7 @@ from redis.exceptions import RedisError
 from app.behind import close_if_behind
 from app.names import StrictNames
 from MyChannels.connection import GuardedConnection
-from MyChannels.limits import SHARE, Pool, memory_limit
+from MyChannels.limits import SHARE, memory_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,9 +66,6 @@ WAITING_SECONDS = 0.1  # how often a worker looks whether it has a subscription 
 RETRY_SECONDS = 0.1  # between two attempts to reach Redis
 CONNECTING_SECONDS = 1.0  # for one attempt; others wait for the lock meanwhile
 FAULT_SECONDS = 1.0  # after what should not have happened
-# What waits for all consumers of this process together. What waits for one that keeps up is not worth counting.
-EVENTS = Pool(memory_limit() // SHARE)
-SMALL_BYTES = 4096
 DROPPED = Counter("channel_layer_dropped_events", "Events that were dropped because their consumer did not keep up")
 UNUSED_SECONDS = 60.0  # for a channel that its maker has not received on; as the core layer's `expiry`
 # That wait for a consumer whose own send waits for its client: as many as the core layer has room for.
@@ -349,12 +346,49 @@ class Delivery:
         self.handle = handle
         self.deserialize = deserialize
 
+    def clear(self) -> None:
+        """Nothing waits here."""
+
     def put_nowait(self, data: bytes) -> None:
         """Raises nothing: what was read with it is for others."""
         try:
             self.handle(self.deserialize(data))
         except Exception:
             logger.exception("an event could not be read: %.200r", data)
+
+
+class Events:
+    """What waits for all consumers of this process together. When it becomes too much, the longest queue is dropped.
+
+    All members of a group are given one event: it takes its memory once, however many queues hold it.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.held = 0
+        self._references: dict[int, int] = {}  # how many hold an event, by its identity
+        self._queues: set[ConsumerQueue] = set()  # that hold any
+
+    def add(self, queue: ConsumerQueue, event: bytes) -> None:
+        holders = self._references.get(id(event), 0)
+        self._references[id(event)] = holders + 1
+        self._queues.add(queue)
+        if not holders:
+            self.held += len(event)
+            while self.held > self.size and self._queues:
+                max(self._queues, key=lambda one: one.waiting_bytes).drop()
+
+    def remove(self, queue: ConsumerQueue, event: bytes) -> None:
+        holders = self._references.pop(id(event)) - 1
+        if holders:
+            self._references[id(event)] = holders
+        else:
+            self.held -= len(event)
+        if queue.empty():
+            self._queues.discard(queue)
+
+
+EVENTS = Events(memory_limit() // SHARE)
 
 
 class ConsumerQueue(asyncio.Queue[bytes]):
@@ -373,8 +407,7 @@ class ConsumerQueue(asyncio.Queue[bytes]):
     def put_nowait(self, item: bytes) -> None:
         full = self.qsize() >= MOST_EVENTS or self.waiting_bytes + len(item) > MOST_BYTES
         if full and close_if_behind(self.maker):
-            while not self.empty():
-                self.get_nowait()
+            self.clear()
         else:
             super().put_nowait(item)
 
@@ -383,26 +416,22 @@ class ConsumerQueue(asyncio.Queue[bytes]):
     def _put(self, item: bytes) -> None:
         super()._put(item)
         self.waiting_bytes += len(item)
-        self._count()
+        EVENTS.add(self, item)
 
     def _get(self) -> bytes:
         item = super()._get()
         self.waiting_bytes -= len(item)
-        self._count()
+        EVENTS.remove(self, item)
         return item
 
-    def _count(self) -> None:
-        if self.waiting_bytes > SMALL_BYTES:
-            EVENTS.hold(self, self.waiting_bytes, self.drop)
-        else:
-            EVENTS.release(self)
+    def clear(self) -> None:
+        while not self.empty():
+            self.get_nowait()
 
     def drop(self) -> None:
         """All of it: what is left would be no less out of date."""
         dropped = self.qsize()
-        for _ in range(dropped):
-            super()._get()  # not get_nowait, which would count what is left each time, and so drop within dropping
-        self.waiting_bytes = 0
+        self.clear()
         DROPPED.inc(dropped)
         logger.warning("too much waits for consumers: dropped %d events of the one with most", dropped)
 
@@ -454,7 +483,7 @@ class LoopLayer(RedisPubSubLoopLayer):
             return as_sent(await super().receive(channel))
         finally:
             if channel not in self.channels:  # stock forgets a channel when this is cancelled
-                EVENTS.release(waiting)
+                waiting.clear()
 
     async def group_add(self, group: str, channel: str) -> None:
         self._names.require_valid_group_name(group)
@@ -515,7 +544,7 @@ class LoopLayer(RedisPubSubLoopLayer):
             unused.cancel()
         self._unused.clear()
         for waiting in self.channels.values():
-            EVENTS.release(waiting)
+            waiting.clear()
         await super().flush()
 
     def deliver(self, channel: str, handle: Callable[[dict[str, Any]], None]) -> None:
@@ -527,7 +556,7 @@ class LoopLayer(RedisPubSubLoopLayer):
 
     def _forget(self, channel: str) -> None:
         if (waiting := self.channels.pop(channel, None)) is not None:
-            EVENTS.release(waiting)
+            waiting.clear()
             task = asyncio.get_running_loop().create_task(self._unsubscribe(channel))
             self._forgetting.add(task)
             task.add_done_callback(self._forgetting.discard)

@@ -10,8 +10,7 @@ import pytest
 
 from app import channel_layer, core_layer
 from app.behind import behind
-from app.channel_layer import MOST_BYTES, MOST_EVENTS, ConfirmedPubSubChannelLayer, ConsumerQueue, Delivery
-from MyChannels.limits import Pool
+from app.channel_layer import MOST_BYTES, MOST_EVENTS, ConfirmedPubSubChannelLayer, ConsumerQueue, Delivery, Events
 
 
 def test_an_event_that_cannot_be_read_is_told_of_and_costs_no_other(caplog: pytest.LogCaptureFixture) -> None:
@@ -24,14 +23,14 @@ def test_an_event_that_cannot_be_read_is_told_of_and_costs_no_other(caplog: pyte
 
 
 @pytest.fixture
-def events(monkeypatch: pytest.MonkeyPatch) -> Pool:
-    pool = Pool(100_000)
+def events(monkeypatch: pytest.MonkeyPatch) -> Events:
+    pool = Events(100_000)
     monkeypatch.setattr(channel_layer, "EVENTS", pool)
     return pool
 
 
 def test_when_too_much_waits_for_all_consumers_the_one_with_most_loses_it_and_no_other(
-    events: Pool, caplog: pytest.LogCaptureFixture
+    events: Events, caplog: pytest.LogCaptureFixture
 ) -> None:
     slow, slower = ConsumerQueue(), ConsumerQueue()
     for _ in range(30):
@@ -39,11 +38,11 @@ def test_when_too_much_waits_for_all_consumers_the_one_with_most_loses_it_and_no
     for _ in range(75):
         slower.put_nowait(bytes(1000))
     assert (slow.qsize(), slower.qsize()) == (30, 4)
-    assert events.held == 30_000
+    assert events.held == 34_000
     assert "dropped 71 events" in caplog.text
 
 
-def test_it_loses_all_of_it_however_many_they_are(events: Pool) -> None:
+def test_it_loses_all_of_it_however_many_they_are(events: Events) -> None:
     slow, slower = ConsumerQueue(), ConsumerQueue()
     for _ in range(9000):
         slower.put_nowait(bytes(10))
@@ -54,7 +53,7 @@ def test_it_loses_all_of_it_however_many_they_are(events: Pool) -> None:
     assert events.held == 70_000
 
 
-async def test_a_layer_that_ends_with_its_loop_has_nothing_waiting(events: Pool) -> None:
+async def test_a_layer_that_ends_with_its_loop_has_nothing_waiting(events: Events) -> None:
     layer = ConfirmedPubSubChannelLayer(hosts=["redis://unused"])._get_layer()
     layer.channels["never received on"] = waiting = ConsumerQueue()
     waiting.put_nowait(bytes(10_000))
@@ -63,7 +62,35 @@ async def test_a_layer_that_ends_with_its_loop_has_nothing_waiting(events: Pool)
     assert events.held == 0
 
 
-async def test_what_was_received_waits_no_more(events: Pool) -> None:
+def test_an_event_takes_its_memory_once_however_many_members_are_given_it(events: Events) -> None:
+    """One client's burst into a large room costs none of the members a message."""
+    members = [ConsumerQueue() for _ in range(100)]
+    for _ in range(20):
+        event = bytes(4000)
+        for member in members:
+            member.put_nowait(event)
+    assert {member.qsize() for member in members} == {20}
+    assert events.held == 80_000
+    for member in members[1:]:
+        member.clear()
+    assert events.held == 80_000, "one member still has it all"
+    members[0].get_nowait()
+    assert events.held == 76_000
+    members[0].clear()
+    assert events.held == 0
+
+
+def test_when_many_hold_too_much_of_the_same_all_of_them_lose_it(events: Events) -> None:
+    members: list[Any] = [ConsumerQueue() for _ in range(3)]
+    for _ in range(30):
+        event = bytes(4000)
+        for member in members:
+            member.put_nowait(event)
+    left = {id(event): event for member in members for event in member._queue}
+    assert events.held == sum(map(len, left.values())) <= events.size
+
+
+async def test_what_was_received_waits_no_more(events: Events) -> None:
     queue = ConsumerQueue()
     for number in range(10):
         queue.put_nowait(bytes([number]) * 1000)
