@@ -5,11 +5,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 [ $# -eq 0 ] || exec bash tests/image.sh pytest "$@"
 
-# They start stacks of their own and use none of those that the other stack tests share.
+# They start stacks of their own and use none of those that the other stack tests share. Which of them run beside those
+# is chosen so that both halves take about as long.
 own_stacks=(
     tests/stack/test_base_images.py tests/stack/test_deploy.py tests/stack/test_dev.py
     tests/stack/test_engine_elsewhere.py tests/stack/test_folder.py tests/stack/test_lost_configuration.py
-    tests/stack/test_upgrade.py tests/stack/test_uvicorn.py tests/stack/test_your_own_consumer.py
+    tests/stack/test_upgrade.py tests/stack/test_uvicorn.py
 )
 shared_stacks=(
     tests/stack "${own_stacks[@]/#/--ignore=}" tests/security
