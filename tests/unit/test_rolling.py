@@ -82,6 +82,44 @@ def test_what_was_taken_back_is_said(tmp_path: Path, settings: str, what: str) -
     assert shell(tmp_path, CONFIG, script).stderr.strip().endswith(f"taken back: clients resume on {what}")
 
 
+# What a deployment asks when it takes the new containers back: the engine, the containers of before, Compose.
+UNDOING = """
+docker() {{
+    case "$1 $*" in
+    info*) {info} ;;
+    "inspect inspect --format {{{{.State.Running}}}}"*) echo true ;;
+    inspect*) {inspect} ;;
+    exec*) {exec} ;;
+    wait*) echo 0 ;;
+    *) echo id ;;
+    esac
+}}
+of() {{ [ "$1" = migrate ] && echo id || true; }}
+restore_names() {{ {names}; }}
+serving=old ENGINE_SECONDS=0 command=deploy
+"""
+
+
+@pytest.mark.parametrize(
+    ("differs", "said"),
+    [
+        ({}, "the build before serves: nothing was changed for clients"),
+        ({"info": "return 1"}, "the engine does not answer: nothing was taken back"),
+        ({"inspect": "return 1"}, "the containers of before were removed meanwhile: nothing serves"),
+        ({"names": "false"}, "the build before is not all back: the images' names are still the new build's;"),
+        ({"exec": "return 1"}, "the build before is not all back: nginx does not load the configuration of before;"),
+    ],
+    ids=["all is back", "no engine", "removed", "a name", "nginx"],
+)
+def test_what_a_deployment_that_failed_says_of_what_serves_is_so(
+    tmp_path: Path, differs: dict[str, str], said: str
+) -> None:
+    well = {"info": ":", "inspect": "echo old", "exec": ":", "names": ":"}
+    done = shell(tmp_path, CONFIG, UNDOING.format(**well | differs) + "set +e; undo")
+    assert said in done.stderr
+    assert ("nothing was changed for clients" in done.stderr) == (not differs)
+
+
 @pytest.mark.parametrize("command", ["deploy", "up"])
 def test_nothing_is_said_to_serve_whose_containers_something_else_removes(tmp_path: Path, command: str) -> None:
     """As `docker compose down` does beside a deployment; the others still run for a moment."""
