@@ -13,7 +13,7 @@ CRLF := $(shell grep -lr --include='*.sh' --include=install-packages $$'\r$$' de
 ifneq ($(CRLF),)
 $(info make: found:    $(words $(CRLF)) script(s) with CRLF line ends, the first is $(firstword $(CRLF)))
 $(info make: expected: LF, which git writes here unless a checkout is older than .gitattributes)
-$(info make: mend:     grep -Ilr $$'\r$$' deploy tests | xargs sed -i 's/\r$$//')
+$(info make: fix:      grep -Ilr $$'\r$$' deploy tests | xargs sed -i 's/\r$$//')
 $(error nothing was done)
 endif
 
@@ -86,7 +86,7 @@ verify: ## Prove the running stack: a message crosses from one worker to another
 	@bash deploy/verify.sh
 
 .PHONY: doctor
-doctor: ## What is wrong with this machine, .env or the running stack, and the line that mends it (JSON=1)
+doctor: ## What is wrong with this machine, .env or the running stack, and the line that fixes it (JSON=1)
 	@bash deploy/doctor.sh $(if $(JSON),--json) $(ARGS)
 
 .PHONY: test
@@ -133,7 +133,7 @@ audit: ## Look the locked packages up among known vulnerabilities
 ##@ Tidy
 
 .PHONY: format
-format: ## Format and mend what can be mended
+format: ## Format and fix what can be fixed
 	@bash tests/image.sh ruff format .
 	@bash tests/image.sh ruff check --fix .
 

@@ -149,7 +149,7 @@ def _settle(questions: list[Question], answer: Any) -> None:
 def _settle_one(question: Question, answer: Any) -> None:
     try:
         if isinstance(answer, ResponseError):
-            # Out of memory, a full disk, a replica: nothing that the sender could mend.
+            # Out of memory, a full disk, a replica: nothing that the sender could fix.
             logger.error("Redis refused %s: %s", question.command[0], answer)
             raise Unavailable(f"Redis refused: {answer}") from answer
         question.answer.set_result(question.read(answer) if question.read else answer)

@@ -271,12 +271,12 @@ class Room:
             while self._doubted:
                 self._doubted = False
                 page = await self._log.read(self.name, self.position, limit=READ_AT_ONCE)
-                self._mend(page)
+                self._take_in(page)
                 self._doubted |= self.offset < page.offset
         except Unavailable as fault:
             logger.info("room %s: what is missing cannot be read yet: %s", self.name, fault)
 
-    def _mend(self, page: Page) -> None:
+    def _take_in(self, page: Page) -> None:
         first = page.messages[0].offset if page.messages else page.offset + 1
         if page.epoch != self.epoch or (first > self.offset + 1 and page.offset > self.offset):
             self._begin(page.epoch, first - 1)

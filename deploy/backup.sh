@@ -11,7 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . deploy/lib/folder.sh
 umask 077 # everybody's passwords, as hashes, and everything that was said
 
-fail() { refuse backup "$@"; } # fail FOUND EXPECTED MEND
+fail() { refuse backup "$@"; } # fail FOUND EXPECTED FIX
 
 # A restore, a purge or a deployment meanwhile would change what is copied. And if Redis is started for the copy, it is
 # stopped at the end, whatever else needs it by then.

@@ -35,7 +35,7 @@ wanted=() pulls=() targets=() choices=()
 for name in PYTHON_IMAGE NGINX_IMAGE REDIS_IMAGE; do
     default=$(default_of "$name")
     [ -n "$default" ] || fail "found:    no \${$name:-…} in compose.yaml" \
-        "expected: the default image there" "mend:     git checkout compose.yaml"
+        "expected: the default image there" "fix:      git checkout compose.yaml"
     image=$(sed -n "s/^$name=//p" <<< "$given")
     image=${image:-$default}
     wanted+=("$name $image $default")
@@ -52,7 +52,7 @@ for entry in "${wanted[@]}"; do
         [ "$image" = "$default" ] || [ "$image" = "$stand_in" ] ||
             fail "found:    $name=$image, which is not on this engine and cannot be pulled: $reason" \
                 "expected: an image that is here or can be pulled" \
-                "mend:     correct $name in .env, or take the line out for the default $default"
+                "fix:      correct $name in .env, or take the line out for the default $default"
         [ -z "$reason" ] || say "the registry does not give $image ($reason)"
         present "$stand_in" || targets+=("$(echo "${name%_IMAGE}" | tr '[:upper:]' '[:lower:]')")
         [ "$image" = "$stand_in" ] || choices+=("$name $stand_in $image")
@@ -62,7 +62,7 @@ for entry in "${wanted[@]}"; do
 done
 [ -n "$print" ] || [ ${#choices[@]} = 0 ] || [ -f "$root/.env" ] ||
     fail "found:    no .env to write the choice of stand-ins to" \
-        "expected: the file that make up creates" "mend:     cp .env.example .env   or: bash deploy/base-images.sh --print"
+        "expected: the file that make up creates" "fix:      cp .env.example .env   or: bash deploy/base-images.sh --print"
 
 if [ ${#targets[@]} != 0 ]; then
     say "building stand-ins from Debian packages: ${targets[*]} (a minute or two, once)"

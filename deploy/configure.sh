@@ -15,7 +15,7 @@ lost() { # what is absent, one word each
 if [ -d secrets ] && ! ls secrets > /dev/null 2>&1; then
     echo "configure: found:    secrets/, which $(id -un) may not read" >&2
     echo "configure: expected: the user who first called make up, or root" >&2
-    echo "configure: mend:     sudo chown -R $(id -un) secrets .env   or: sudo make up" >&2
+    echo "configure: fix:      sudo chown -R $(id -un) secrets .env   or: sudo make up" >&2
     exit 1
 fi
 
@@ -41,7 +41,7 @@ fi
 # call would find it again. The check of .env knows more of each.
 judge() { # judge NAME PATTERN EXPECTED
     [[ -z ${!1:-} || ${!1} =~ $2 ]] && return
-    printf 'configure: found:    %s\nconfigure: expected: %s\nconfigure: mend:     %s\n' \
+    printf 'configure: found:    %s\nconfigure: expected: %s\nconfigure: fix:      %s\n' \
         "$1=${!1}" "$3" "another $1, or none: .env.example explains it" >&2
     wrong=yes
 }

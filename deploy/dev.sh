@@ -14,7 +14,7 @@ done
 if [ -z "$python" ]; then
     echo "dev: found:    $(python3 --version 2>&1 || true)" >&2
     echo "dev: expected: Python 3.11 or newer, with venv" >&2
-    echo "dev: mend:     install it (Debian, Ubuntu: apt-get install python3-venv), or use Docker: make up" >&2
+    echo "dev: fix:      install it (Debian, Ubuntu: apt-get install python3-venv), or use Docker: make up" >&2
     exit 1
 fi
 

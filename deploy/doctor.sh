@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Says what is wrong with this machine, this .env or the running stack, and which line mends it.
+# Says what is wrong with this machine, this .env or the running stack, and which line fixes it.
 #
 #   deploy/doctor.sh            a line for what is well, three for a finding, the count
-#   deploy/doctor.sh --json     {"findings": [{check, level, found, expected, mend}, …], ok, warnings, errors}
+#   deploy/doctor.sh --json     {"findings": [{check, level, found, expected, fix}, …], ok, warnings, errors}
 #
 # Changes nothing. Exit 1 if there is an error; warnings are none. What needs no engine is checked here,
 # the containers and what is in them by deploy/doctor/, which runs in one of them.
@@ -35,17 +35,17 @@ quoted() { # as a JSON string
     printf '"%s"' "${text//\"/\\\"}" | tr -d '\000-\037'
 }
 
-finding() { # finding CHECK ok|warning|error FOUND [EXPECTED MEND]
+finding() { # finding CHECK ok|warning|error FOUND [EXPECTED FIX]
     case $2 in ok) oks=$((oks + 1)) ;; warning) warnings=$((warnings + 1)) ;; *) errors=$((errors + 1)) ;; esac
     if [ -n "$json" ]; then
-        printf '%s\n{"check": %s, "level": %s, "found": %s, "expected": %s, "mend": %s}' "$comma" \
+        printf '%s\n{"check": %s, "level": %s, "found": %s, "expected": %s, "fix": %s}' "$comma" \
             "$(quoted "$1")" "$(quoted "$2")" "$(quoted "$3")" "$(quoted "${4:-}")" "$(quoted "${5:-}")"
         comma=,
     elif [ "$2" = ok ]; then
         printf 'doctor: ok       %s: %s\n' "$1" "$3"
     else
         printf 'doctor: %-8s %s: found:    %s\n' "$2" "$1" "$3"
-        printf "doctor: %$((10 + ${#1}))s %s\n" "" "expected: $4" "" "mend:     $5"
+        printf "doctor: %$((10 + ${#1}))s %s\n" "" "expected: $4" "" "fix:      $5"
     fi
 }
 
@@ -73,7 +73,7 @@ check_machine() { # as preflight says it, in its three parts
         'preflight: found:    '*) found=${line#*:    } level=error ;;
         'preflight: warning:  '*) found=${line#*warning:  } level=warning ;;
         'preflight: expected: '*) expected=${line#*expected: } ;;
-        'preflight: mend:     '*) finding machine "$level" "$found" "$expected" "${line#*:     }" ;;
+        'preflight: fix:      '*) finding machine "$level" "$found" "$expected" "${line#*:      }" ;;
         esac
     done <<< "$said"
 }
@@ -83,7 +83,7 @@ check_project() { # the scripts refuse a name that would name no image; without 
     if project=$(project_name . 2> /dev/null); then return; fi
     said=$(project_name . 2>&1)
     part() { sed -n "s/^dotenv: $1: *//p" <<< "$said"; }
-    finding project error "$(part found)" "$(part expected)" "$(part mend)"
+    finding project error "$(part found)" "$(part expected)" "$(part fix)"
     return 1
 }
 
@@ -118,7 +118,7 @@ check_files() {
     done
     if [ -s secrets/redis_password ] && ! said=$(bash deploy/secret-digests.sh check 2>&1); then
         finding files error "$(sed -n 's/^secrets: found: *//p' <<< "$said")" \
-            "$(sed -n 's/^secrets: expected: *//p' <<< "$said")" "$(sed -n 's/^secrets: mend: *//p' <<< "$said"), then make up"
+            "$(sed -n 's/^secrets: expected: *//p' <<< "$said")" "$(sed -n 's/^secrets: fix: *//p' <<< "$said"), then make up"
         well=
     fi
     if [ -d secrets ]; then check_file secrets 700 error "nobody else gets in" || well=; fi
@@ -343,14 +343,14 @@ check_stack() {
             finding inside warning "nothing was tried from inside: neither web nor a WebSocket worker runs" "one of them" "make up"
         said=$(facts | outside) || status=$?
     fi
-    while IFS="$SEPARATOR" read -r check level found expected mend; do
-        case $level in ok | warning | error) finding "$check" "$level" "$found" "$expected" "$mend" ;; esac
+    while IFS="$SEPARATOR" read -r check level found expected fix; do
+        case $level in ok | warning | error) finding "$check" "$level" "$found" "$expected" "$fix" ;; esac
     done <<< "$said"
     [ "$status" != 0 ] || return 0
     said=$(tail -n 1 <<< "$said")
     case $said in
     *"No module named"*) finding inside error "an older image, without the checks" "the present one" "make up" ;;
-    *) finding inside error "the checks inside broke off: $said" "findings" "mend the errors above; make logs S=web" ;;
+    *) finding inside error "the checks inside broke off: $said" "findings" "fix the errors above; make logs S=web" ;;
     esac
 }
 

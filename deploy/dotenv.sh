@@ -15,8 +15,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 LONGEST_PROJECT=63
 
-fail() { # fail FOUND EXPECTED MEND
-    printf 'dotenv: found:    %s\ndotenv: expected: %s\ndotenv: mend:     %s\n' "$@" >&2
+fail() { # fail FOUND EXPECTED FIX
+    printf 'dotenv: found:    %s\ndotenv: expected: %s\ndotenv: fix:      %s\n' "$@" >&2
     exit 1
 }
 

@@ -26,7 +26,7 @@ if [ -n "$engine" ] && plugins_fine; then exit 0; fi
 report() { # the three parts, then the end
     say "found:    $1" "expected: $2"
     shift 2
-    say "mend:     $1"
+    say "fix:      $1"
     shift
     [ $# = 0 ] || say "$@"
     say "(make dev runs the rooms without Docker)"

@@ -3,7 +3,7 @@
 #
 #   deploy/preflight.sh     after deploy/engine.sh
 #
-# Collects every problem and prints each as found / expected / mend; exit 1 if there is
+# Collects every problem and prints each as found / expected / fix; exit 1 if there is
 # one. One line when all is fine.
 set -euo pipefail
 
@@ -17,9 +17,9 @@ root=${here%/*}
 . "$here/lib/port.sh"
 
 problems=0 engine_elsewhere=
-problem() { # problem FOUND EXPECTED MEND
+problem() { # problem FOUND EXPECTED FIX
     problems=$((problems + 1))
-    printf 'preflight: found:    %s\npreflight: expected: %s\npreflight: mend:     %s\n' "$1" "$2" "$3" >&2
+    printf 'preflight: found:    %s\npreflight: expected: %s\npreflight: fix:      %s\n' "$1" "$2" "$3" >&2
 }
 
 check_versions() {
@@ -49,7 +49,7 @@ check_limits() { # check_limits MEMORY-BYTES
         sum=$((sum + limit * number))
     done < <(memory_limits)
     if [ "$problems" = "$problems_before" ] && [ "$sum" -gt "$1" ]; then
-        printf 'preflight: warning:  %s\npreflight: expected: %s\npreflight: mend:     %s\n' \
+        printf 'preflight: warning:  %s\npreflight: expected: %s\npreflight: fix:      %s\n' \
             "limits of $((sum / 1048576)) MiB for all containers together, and an engine with $(($1 / 1048576)) MiB of memory" \
             "no more than that: when several are at their limit at once, the kernel kills any of them" \
             "fewer workers (make scale N=…) or smaller *_MEMORY in .env; or more memory" >&2

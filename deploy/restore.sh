@@ -17,7 +17,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/lib/wanted.sh
 . deploy/lib/wanted.sh
 
-fail() { refuse restore "$@"; } # fail FOUND EXPECTED MEND
+fail() { refuse restore "$@"; } # fail FOUND EXPECTED FIX
 
 file=${1:-}
 [ -n "$file" ] || fail "no file" "the backup to restore" "make restore F=backups/<name>.tar.gz   (ls -t backups/)"

@@ -39,7 +39,7 @@ docker compose up --detach --wait --no-deps --no-recreate "$service" || {
     # shellcheck disable=SC2046  # one argument each
     say_why scale $(unwell "$project")
     printf 'scale: %s\n' "found:    $number $service that cannot all start, above; going back to $before, and .env stays as it is" \
-        "expected: $number healthy ones" "mend:     make doctor; then make scale N=$number" >&2
+        "expected: $number healthy ones" "fix:      make doctor; then make scale N=$number" >&2
     docker compose --progress quiet up --detach --no-deps --no-recreate --scale "$service=$before" "$service" || true
     exit 1
 }

@@ -17,7 +17,7 @@ legible() { # legible FILE: is it read alike by all?
     [ "$(wc -l < "$1")" -le 1 ] && [ -z "$(LC_ALL=C tr -d ' -~\200-\377\n' < "$1" | od -An -tx1)" ] && ! LC_ALL=C grep -qE '^ | $' "$1"
 }
 if ! legible "$PASSWORD"; then
-    printf 'secrets: found:    %s\nsecrets: expected: %s\nsecrets: mend:     %s\n' \
+    printf 'secrets: found:    %s\nsecrets: expected: %s\nsecrets: fix:      %s\n' \
         "$PASSWORD with several lines, a blank at an end, or an invisible character, as CRLF has one" "one line, the password" \
         "tr -d '[:space:][:cntrl:]' < $PASSWORD > secrets/new && chmod 444 secrets/new && mv -f secrets/new $PASSWORD" >&2
     exit 1

@@ -51,7 +51,7 @@ of() { docker ps --all --quiet --filter "label=com.docker.compose.project=$name"
 
 refused() { # refused SERVICE FOUND; what was said of it on standard input
     { printf '%s: %s, tried with these settings:\n' "$command" "$1" && excerpt; } >&2
-    printf "$command: found:    %s\n$command: expected: %s\n$command: mend:     %s\n$command: nothing was replaced\n" \
+    printf "$command: found:    %s\n$command: expected: %s\n$command: fix:      %s\n$command: nothing was replaced\n" \
         "$2" "$1, started beside what runs, passes its own health check" "what it says above; then make $command" >&2
     exit 1
 }

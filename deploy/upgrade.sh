@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 project=$(bash deploy/dotenv.sh get COMPOSE_PROJECT_NAME channels)
 [ -n "$(docker volume ls --quiet --filter "label=com.docker.compose.project=$project")" ] || {
-    printf 'upgrade: %s\n' "found:    no data of project '$project'" "expected: those of an older version" "mend:     make up" >&2
+    printf 'upgrade: %s\n' "found:    no data of project '$project'" "expected: those of an older version" "fix:      make up" >&2
     exit 1
 }
 copy=backups/$project-$(date -u +%Y%m%dT%H%M%SZ)-before-upgrade.tar.gz

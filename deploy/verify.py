@@ -48,4 +48,4 @@ if __name__ == "__main__":
     except TimeoutError:
         sys.exit(f"verify: expected every message at every socket within {DEADLINE} s; some did not arrive")
     except (OSError, WebSocketException) as error:
-        sys.exit(f"verify: expected sockets that open and stay, received: {error}\nverify: mend: make doctor")
+        sys.exit(f"verify: expected sockets that open and stay, received: {error}\nverify: fix: make doctor")

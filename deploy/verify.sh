@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 DEADLINE=10 # seconds for nginx's log to name every socket
 
-fail() { printf 'verify: found:    %s\nverify: expected: %s\nverify: mend:     %s\n' "$@" >&2; exit 1; }
+fail() { printf 'verify: found:    %s\nverify: expected: %s\nverify: fix:      %s\n' "$@" >&2; exit 1; }
 
 name_owner verify
 containers=$(docker compose ps --quiet "$(bash deploy/websockets.sh)")

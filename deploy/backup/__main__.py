@@ -163,10 +163,10 @@ def main() -> int:
         print(refusal.lines(name), file=sys.stderr)
         return 1
     except RedisError as fault:
-        mend = "make doctor"
+        fix = "make doctor"
         if "OOM" in str(fault):
-            mend = "a larger REDIS_MAXMEMORY and REDIS_MEMORY in .env"
-        print(Refused(f"Redis refused: {fault}", "a Redis that answers", mend).lines(name), file=sys.stderr)
+            fix = "a larger REDIS_MAXMEMORY and REDIS_MEMORY in .env"
+        print(Refused(f"Redis refused: {fault}", "a Redis that answers", fix).lines(name), file=sys.stderr)
         return 1
     except OSError as fault:
         print(

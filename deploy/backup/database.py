@@ -82,13 +82,13 @@ def room(database: Path, needed: int, *, over: bool) -> None:
     present = _size(database)
     if needed <= free + (present if over else 0):
         return
-    mend = "room in the volume: docker compose run --rm --no-deps migrate sh -c 'du -a data | sort -n | tail'"
+    fix = "room in the volume: docker compose run --rm --no-deps migrate sh -c 'du -a data | sort -n | tail'"
     if needed <= free + present:
-        mend = "KEEP=0, which removes the present database before the other one is written; or " + mend
+        fix = "KEEP=0, which removes the present database before the other one is written; or " + fix
     raise Refused(
         f"a full volume: {free / MIB:.1f} MiB are free where the database is",
         f"{needed / MIB:.1f} MiB, which the backup's database and its log need beside the present one",
-        mend,
+        fix,
     )
 
 

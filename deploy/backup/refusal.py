@@ -4,11 +4,11 @@
 class Refused(Exception):
     """What was found, what was expected, and the way on."""
 
-    def __init__(self, found: str, expected: str, mend: str) -> None:
+    def __init__(self, found: str, expected: str, fix: str) -> None:
         super().__init__(found)
-        self.found, self.expected, self.mend = found, expected, mend
+        self.found, self.expected, self.fix = found, expected, fix
 
     def lines(self, command: str) -> str:
         return (
-            f"{command}: found:    {self.found}\n{command}: expected: {self.expected}\n{command}: mend:     {self.mend}"
+            f"{command}: found:    {self.found}\n{command}: expected: {self.expected}\n{command}: fix:      {self.fix}"
         )

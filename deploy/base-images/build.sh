@@ -17,19 +17,19 @@ fail() { say "$@" && exit 1; }
 apt() { DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" >/dev/null; } # its errors still show
 
 [ "$(id -u)" = 0 ] || fail "found:    stand-ins to build, and the user $(id -un)" \
-    "expected: root, which debootstrap needs" "mend:     sudo bash $here/build.sh $*   then: make up"
+    "expected: root, which debootstrap needs" "fix:      sudo bash $here/build.sh $*   then: make up"
 command -v apt-get >/dev/null || fail "found:    stand-ins to build, and no apt-get on this system" \
     "expected: Debian or Ubuntu, or images that can be pulled" \
-    "mend:     PYTHON_IMAGE=, NGINX_IMAGE= and REDIS_IMAGE= in .env, at a registry that answers"
+    "fix:      PYTHON_IMAGE=, NGINX_IMAGE= and REDIS_IMAGE= in .env, at a registry that answers"
 if ! command -v debootstrap >/dev/null || ! debian_keyring >/dev/null; then
     say "installs debootstrap with apt"
     { apt update && apt -y install --no-install-recommends debootstrap debian-archive-keyring wget; } ||
         fail "found:    apt could not install debootstrap" "expected: a package mirror that answers" \
-            "mend:     apt-get update && apt-get install debootstrap"
+            "fix:      apt-get update && apt-get install debootstrap"
 fi
 [ -n "$(debian_mirror)" ] || apt update || true # the lists tell which source is Debian's
 [ -n "$(debian_mirror)" ] || fail "found:    no Debian mirror in this machine's apt sources" \
-    "expected: one to take the stand-ins' packages from" "mend:     DEBIAN_MIRROR=http://… make up"
+    "expected: one to take the stand-ins' packages from" "fix:      DEBIAN_MIRROR=http://… make up"
 
 # Where only apt's configuration names a proxy, debootstrap and the build need it as well.
 for scheme in http https; do
@@ -64,7 +64,7 @@ build() { # build python|nginx|redis
         --tag "$tag" --file "$here/Dockerfile" "$scratch/$target" >"$log" 2>&1; then
         tail -n 20 "$log" >&2
         fail "found:    the build of $tag failed (its last lines are above)" \
-            "expected: packages from $(debian_mirror)" "mend:     what the log says, then: make up"
+            "expected: packages from $(debian_mirror)" "fix:      what the log says, then: make up"
     fi
     say "built    $tag"
 }

@@ -26,7 +26,7 @@ if ! debootstrap --variant=minbase --force-check-gpg --keyring="$(debian_keyring
     tail -n 15 "$scratch/root/debootstrap/debootstrap.log" >&2 2>/dev/null || true
     printf 'base-images: %s\n' "found:    debootstrap of $suite failed (its last lines are above)" \
         "expected: a minimal system from $(debian_mirror)" \
-        "mend:     what the log says; or another mirror: DEBIAN_MIRROR=http://… make up" >&2
+        "fix:      what the log says; or another mirror: DEBIAN_MIRROR=http://… make up" >&2
     exit 1
 fi
 

@@ -42,14 +42,14 @@ def main() -> None:
 
 
 def explained(findings: list[Finding], causes: list[Finding]) -> list[Finding]:
-    """What follows from the data sends to the line that mends those."""
+    """What follows from the data sends to the line that fixes those."""
     cause = next((finding for finding in causes if finding.level == "error"), None)
     if cause is None:
         return findings
-    mend = f"as for {cause.check}: {cause.mend}"
+    fix = f"as for {cause.check}: {cause.fix}"
     return [
-        replace(finding, mend=mend)
-        if finding.check in CONSEQUENCES and finding.level == "error" and "unpause" not in finding.mend
+        replace(finding, fix=fix)
+        if finding.check in CONSEQUENCES and finding.level == "error" and "unpause" not in finding.fix
         else finding
         for finding in findings
     ]

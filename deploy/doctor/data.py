@@ -27,8 +27,8 @@ def database(facts: Facts, path: Path) -> list[Finding]:
         return [error(check, "no volume data", "the database's", restore(facts))]
     found = room("data", *_room(path.parent))
     if not os.access(path.parent, os.R_OK | os.X_OK) or (path.exists() and not os.access(path, os.R_OK)):
-        mend = owned(facts, "data", "10001", "web")
-        return [*found, error(check, f"{path.name}, which its own user may not read", "a file that it may", mend)]
+        fix = owned(facts, "data", "10001", "web")
+        return [*found, error(check, f"{path.name}, which its own user may not read", "a file that it may", fix)]
     if not path.exists():
         if not facts.backups:
             return [*found, warning(check, f"no {path.name}", "one that was migrated", "make up   (makes one)")]
@@ -102,8 +102,8 @@ def redis(facts: Facts) -> list[Finding]:
     found = room("redis", int(words[3]) * 1024, int(words[1]) * 1024)
     verdict, _, why = (lines[1] if len(lines) > 1 else "").partition(" ")
     if verdict == "unreadable":
-        mend = owned(facts, "redis", "999", "redis")
-        found.append(error(check, f"{why}, which its own user may not read", "a file that it may", mend))
+        fix = owned(facts, "redis", "999", "redis")
+        found.append(error(check, f"{why}, which its own user may not read", "a file that it may", fix))
     elif verdict == "damaged":
         found.append(
             error(

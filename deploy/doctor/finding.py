@@ -11,13 +11,13 @@ SEPARATOR = "\x1f"  # no host needs jq for it; the shell part renders text and J
 
 @dataclass(frozen=True)
 class Finding:
-    """`expected` and `mend` are empty where all is well."""
+    """`expected` and `fix` are empty where all is well."""
 
     check: str
     level: Literal["ok", "warning", "error"]
     found: str
     expected: str = ""
-    mend: str = ""
+    fix: str = ""
 
     def line(self) -> str:
         return SEPARATOR.join(re.sub(r"[\x00-\x1f\x7f]+", " ", field) for field in astuple(self))
@@ -27,9 +27,9 @@ def ok(check: str, found: str) -> Finding:
     return Finding(check, "ok", found)
 
 
-def warning(check: str, found: str, expected: str, mend: str) -> Finding:
-    return Finding(check, "warning", found, expected, mend)
+def warning(check: str, found: str, expected: str, fix: str) -> Finding:
+    return Finding(check, "warning", found, expected, fix)
 
 
-def error(check: str, found: str, expected: str, mend: str) -> Finding:
-    return Finding(check, "error", found, expected, mend)
+def error(check: str, found: str, expected: str, fix: str) -> Finding:
+    return Finding(check, "error", found, expected, fix)

@@ -86,23 +86,23 @@ async def handshake(service: str) -> list[Finding]:
                 "handshake", f"{ROUTE} opened after {took:.1f} s", f"{SLOW:g} s at most", "make scale N=<more>; make ps"
             )
         ]
-    mends = {
+    fixes = {
         404: "a route for it in MyChannels/routing.py; or ROUTE in deploy/doctor/live.py   names another",
         421: "ALLOWED_HOSTS in .env must hold PUBLIC_URL's host; then make up",
     }
     # Any other answer, or none, comes from behind nginx or is said in its log.
-    mend = mends.get(status, f"make logs S={service}") if isinstance(status, int) else "make ps; make logs S=nginx"
+    fix = fixes.get(status, f"make logs S={service}") if isinstance(status, int) else "make ps; make logs S=nginx"
     # A project of one's own may have taken the route out; the application has answered.
     finding = warning if status == 404 else error
-    return [finding("handshake", f"{ROUTE}: {status}", "101", mend)]
+    return [finding("handshake", f"{ROUTE}: {status}", "101", fix)]
 
 
 async def own_origin() -> list[Finding]:
     statuses = await every_host(settings.PUBLIC_URL)
     if refused := [host for host, status in statuses.items() if status == 403]:
         found = f"Origin {settings.PUBLIC_URL} is refused with Host {', '.join(refused)}"
-        mend = "PUBLIC_URL in .env is what people type: scheme, host, port; then make up"
-        return [error("own origin", found, "it is PUBLIC_URL", mend)]
+        fix = "PUBLIC_URL in .env is what people type: scheme, host, port; then make up"
+        return [error("own origin", found, "it is PUBLIC_URL", fix)]
     # Other failures are the handshake's. A Host that is not one of ALLOWED_HOSTS has no pages either.
     opened = [host for host, status in statuses.items() if status == 101]
     return (
@@ -113,9 +113,9 @@ async def own_origin() -> list[Finding]:
 async def foreign_origin() -> list[Finding]:
     statuses = await every_host(FOREIGN)
     if opened := [host for host, status in statuses.items() if status == 101]:
-        mend = "ALLOWED_ORIGINS in .env; app/handshake.py"
+        fix = "ALLOWED_ORIGINS in .env; app/handshake.py"
         found = f"Origin {FOREIGN} may open sockets, with Host {', '.join(opened)}"
-        return [error("foreign origin", found, "403", mend)]
+        return [error("foreign origin", found, "403", fix)]
     return [ok("foreign origin", f"{FOREIGN} is refused")] if 403 in statuses.values() else []
 
 
@@ -173,7 +173,7 @@ def _status(address: str) -> int:
 
 async def dependencies() -> list[Finding]:
     """What readiness asks for, one by one."""
-    mends = {
+    fixes = {
         "database": "make logs S=web; make manage C=check",
         "redis": "make ps; make logs S=redis",
         "channel layer": "make logs S=redis",
@@ -192,7 +192,7 @@ async def dependencies() -> list[Finding]:
         if reason is None:
             found.append(ok(name, f"answered within {took}"))
         else:
-            found.append(error(name, reason, "an answer", mends.get(name, "make logs S=web")))
+            found.append(error(name, reason, "an answer", fixes.get(name, "make logs S=web")))
     return found
 
 
@@ -230,17 +230,17 @@ def compare(service: str, facts: Facts, answered: set[str]) -> list[Finding]:
     # A paused container keeps its name.
     there = [c for c in facts.containers if c.service == service and c.status in {"running", "paused"}]
     known = {address for container in there for addresses in container.addresses.values() for address in addresses}
-    mend = f"docker compose up -d --force-recreate --no-deps {service}"
+    fix = f"docker compose up -d --force-recreate --no-deps {service}"
     # One that restarts may have come up, or gone, since the facts were told.
     settled = not any(c.service == service and c.status == "restarting" for c in facts.containers)
     found = [
-        error("names", f"{service} leads to {address}, where no container runs", "running containers only", mend)
+        error("names", f"{service} leads to {address}, where no container runs", "running containers only", fix)
         for address in sorted(answered - known)
         if settled
     ]
     for container in there:
         if not _reached(container, answered):
-            found.append(error("names", f"{service} does not lead to {container.name}", "every running one", mend))
+            found.append(error("names", f"{service} does not lead to {container.name}", "every running one", fix))
     return found or [ok("names", f"{service} leads to {_count(there)}")]
 
 

@@ -191,15 +191,15 @@ def _below_default(limits: str) -> bool:
 
 def refusals(report: Report) -> list[Finding]:
     """The ACL refused nothing."""
-    mends = {
+    fixes = {
         "auth": "docker compose up -d --force-recreate --wait   after a secret has changed",
         "cmd": "add the command in services/redis/redis-start.sh, then make up",
         "key": "add the keys (~name:*) behind ~asgi* in services/redis/redis-start.sh, then make up",
         "channel": "allow the channel again (&*) in services/redis/redis-start.sh, then make up",
     }
     found = [
-        warning("redis users", f"{count} refusals by {what} since Redis started", "0", mend)
-        for what, mend in mends.items()
+        warning("redis users", f"{count} refusals by {what} since Redis started", "0", fix)
+        for what, fix in fixes.items()
         if (count := report.number(f"acl_access_denied_{what}"))
     ]
     return found or [ok("redis users", "nothing was refused")]

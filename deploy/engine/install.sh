@@ -31,7 +31,7 @@ install_engine() {
     fi
     tail -n 15 "$output" >&2
     say "found:    apt could not install $packages (its last lines are above)" \
-        "expected: a package mirror that answers" "mend:     apt-get update && apt-get install $packages"
+        "expected: a package mirror that answers" "fix:      apt-get update && apt-get install $packages"
     exit 1
 }
 
@@ -68,7 +68,7 @@ until engine_version >/dev/null; do
     if [ "$SECONDS" -ge "$deadline" ] || { [ -n "$started" ] && ! kill -0 "$started" 2>/dev/null; }; then
         show_log
         say "found:    dockerd ended, or gave no answer for 60 s (its last lines are above)" \
-            "expected: docker info shows a server" "mend:     what its log says, then: make up"
+            "expected: docker info shows a server" "fix:      what its log says, then: make up"
         exit 1
     fi
     sleep 1

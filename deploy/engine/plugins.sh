@@ -68,7 +68,7 @@ fi
 if ! at_least "$(compose_version)" "$MIN_COMPOSE" || ! at_least "$(buildx_version)" "$MIN_BUILDX"; then
     say "found:    Compose $(compose_version || echo none), buildx $(buildx_version || echo none)" \
         "expected: Compose >= $MIN_COMPOSE and buildx >= $MIN_BUILDX" \
-        "mend:     put newer docker-compose and docker-buildx into $folder" \
+        "fix:      put newer docker-compose and docker-buildx into $folder" \
         "          (an old one in ~/.docker/cli-plugins hides it: ls ~/.docker/cli-plugins)"
     exit 1
 fi

@@ -47,7 +47,7 @@ unlock() { # unless it is another's
 # `kill -0` says no of another user's process too; neither /proc nor ps is everywhere.
 living() { [ -n "$1" ] && { kill -0 "$1" 2> /dev/null || [ -d "/proc/$1" ] || ps -p "$1" > /dev/null 2>&1; }; }
 
-refuse() { # refuse COMMAND FOUND EXPECTED MEND
-    printf "$1: found:    %s\n$1: expected: %s\n$1: mend:     %s\n" "${@:2}" >&2
+refuse() { # refuse COMMAND FOUND EXPECTED FIX
+    printf "$1: found:    %s\n$1: expected: %s\n$1: fix:      %s\n" "${@:2}" >&2
     exit 1
 }

@@ -34,7 +34,7 @@ old_web='' old_sockets='' new='' nginx='' # containers' ids
 renewed_nginx='' renewed_redis='' vanished=''
 
 say() { printf '%s: %3d s  %s\n' "$command" "$SECONDS" "$*"; }
-fail() { refuse "$command" "$@"; } # fail FOUND EXPECTED MEND
+fail() { refuse "$command" "$@"; } # fail FOUND EXPECTED FIX
 
 of() { containers_of "$project" "$@"; } # of SERVICE [DOCKER-PS-OPTION…]: its containers' ids
 name_of() { docker inspect --format '{{slice .Name 1}}' "$1"; }

@@ -210,9 +210,9 @@ def test_the_way_back_asks_nothing_of_the_data_that_it_replaces(neighbour: Clone
     _, found = findings(neighbour)
     line = f"make restore F=backups/{newest.name} KEEP=0"
     assert "append-only file" in found["redis file"][0]["found"]
-    assert found["redis file"][0]["mend"].startswith(line)
+    assert found["redis file"][0]["fix"].startswith(line)
     assert "db.sqlite3 is damaged" in found["database file"][0]["found"]
-    assert found["database file"][0]["mend"] == line
+    assert found["database file"][0]["fix"] == line
 
     done = neighbour.run(*line.split(), YES="1")
     assert "could not be kept" in done.stderr
@@ -234,7 +234,7 @@ def test_the_way_back_from_a_newer_version_is_its_backup(neighbour: Clone, sound
     )
     _, found = findings(neighbour)
     assert "auth.9999_of_a_later_version" in found["database file"][0]["found"]
-    assert "make restore F=" in found["database file"][0]["mend"]
+    assert "make restore F=" in found["database file"][0]["fix"]
     before = backups(neighbour)
     done = neighbour.make("restore", f"F={sound}", YES="1", KEEP="0")
     (kept,) = backups(neighbour) - before

@@ -26,7 +26,7 @@ def test_what_has_read_the_old_secrets_is_replaced(neighbour: Clone):
     refused = neighbour.make("scale", "N=2", check=False)
     assert refused.returncode
     assert f"{neighbour.project}-redis-1" in refused.stderr, "a new worker could not log in there"
-    assert "mend:     make up" in refused.stderr
+    assert "fix:      make up" in refused.stderr
     assert (ids(neighbour), (neighbour.path / ".env").read_text()) == (before, settings)
     neighbour.make("up")
     after = ids(neighbour)

@@ -1,4 +1,4 @@
-"""`make doctor` says nothing of a healthy stack, names what was broken, and its mending line mends it."""
+"""`make doctor` says nothing of a healthy stack, names what was broken, and the line that it gives fixes it."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ def findings(clone: Clone, **environment: str) -> tuple[int, dict[str, list[dict
     found: dict[str, list[dict[str, Any]]] = {}
     for finding in report["findings"]:
         if finding["level"] != "ok":
-            assert finding["mend"], finding
+            assert finding["fix"], finding
             found.setdefault(finding["check"], []).append(finding)
     return done.returncode, found
 
@@ -33,10 +33,10 @@ def test_a_paused_worker_is_named_and_the_line_wakes_it(neighbour: Clone) -> Non
     docker("pause", name)
     status, found = findings(neighbour)
     assert status == 1
-    mend = found["containers"][0]["mend"]
-    assert mend == f"docker unpause {name}"
-    neighbour.run("sh", "-c", mend)
-    wait_until(lambda: findings(neighbour) == (0, {}), 60, "nothing to mend", every=1)
+    fix = found["containers"][0]["fix"]
+    assert fix == f"docker unpause {name}"
+    neighbour.run("sh", "-c", fix)
+    wait_until(lambda: findings(neighbour) == (0, {}), 60, "nothing to fix", every=1)
 
 
 def test_a_misspelt_name_is_named_with_the_one_that_was_meant(neighbour: Clone) -> None:
@@ -45,16 +45,14 @@ def test_a_misspelt_name_is_named_with_the_one_that_was_meant(neighbour: Clone) 
     status, found = findings(neighbour)
     (neighbour.path / ".env").write_text(good)
     assert status == 1
-    assert "ALLOWED_HOSTS" in found["env"][0]["mend"]
+    assert "ALLOWED_HOSTS" in found["env"][0]["fix"]
 
 
-@pytest.mark.parametrize(
-    ("name", "mend"), [("chat_", "COMPOSE_PROJECT_NAME=chat "), ("", "unset COMPOSE_PROJECT_NAME")]
-)
-def test_a_project_whose_name_names_no_image_is_an_error(neighbour: Clone, name: str, mend: str) -> None:
+@pytest.mark.parametrize(("name", "fix"), [("chat_", "COMPOSE_PROJECT_NAME=chat "), ("", "unset COMPOSE_PROJECT_NAME")])
+def test_a_project_whose_name_names_no_image_is_an_error(neighbour: Clone, name: str, fix: str) -> None:
     status, found = findings(neighbour, COMPOSE_PROJECT_NAME=name)
     assert status == 1
-    assert found["project"][0]["mend"].startswith(mend)
+    assert found["project"][0]["fix"].startswith(fix)
     assert found["project"][0]["expected"]
 
 
@@ -73,7 +71,7 @@ def test_a_fault_in_the_configuration_of_nginx_is_named_with_its_file(neighbour:
 def test_settings_that_others_can_read_are_named_and_the_line_hides_them(neighbour: Clone) -> None:
     (neighbour.path / ".env").chmod(0o644)
     _, found = findings(neighbour)
-    neighbour.run("sh", "-c", found["files"][0]["mend"])
+    neighbour.run("sh", "-c", found["files"][0]["fix"])
     assert (neighbour.path / ".env").stat().st_mode & 0o777 == 0o600
 
 
@@ -84,7 +82,7 @@ def test_workers_beyond_what_is_remembered_are_named(neighbour: Clone) -> None:
     status, found = findings(neighbour)
     neighbour.compose("up", "--detach", "--wait", "--no-deps", "--no-recreate", WEBSOCKETS)
     assert status == 0, found
-    assert "make scale" in found["scale"][0]["mend"]
+    assert "make scale" in found["scale"][0]["fix"]
 
 
 @pytest.mark.parametrize("arguments", [(), ("--json",)])

@@ -79,4 +79,4 @@ async def test_all_that_the_previous_version_stored_is_there_after_an_upgrade(ol
 def test_without_an_older_version_there_is_nothing_to_upgrade(fresh_clone: Callable[..., Clone]):
     done = fresh_clone().make("upgrade", check=False)
     assert done.returncode
-    assert "mend:     make up" in done.stderr
+    assert "fix:      make up" in done.stderr

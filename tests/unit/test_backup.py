@@ -93,7 +93,7 @@ def test_a_file_with_another_byte_is_refused(written: bytes, tmp_path: Path) -> 
 def test_a_newer_format_is_refused_with_the_way_on(tmp_path: Path) -> None:
     with pytest.raises(Refused, match=r"format 3, by version 9\.0") as refused:
         taken(tar(manifest=json.dumps({"format": 3, "version": "9.0"})), tmp_path / "read")
-    assert "version that made it" in refused.value.mend
+    assert "version that made it" in refused.value.fix
 
 
 @pytest.mark.parametrize("name", archive.PARTS)
@@ -209,7 +209,7 @@ def test_a_full_volume_is_refused_before_anything_is_replaced(
     if refused:
         with pytest.raises(Refused, match="full volume") as found:
             database.room(tmp_path / "db", 90, over=over)
-        assert ("KEEP=0" in found.value.mend) == (not over)
+        assert ("KEEP=0" in found.value.fix) == (not over)
     else:
         database.room(tmp_path / "db", 90, over=over)
 

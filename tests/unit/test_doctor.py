@@ -64,9 +64,9 @@ def report(config: dict[str, str] | None = None, **info: Any) -> Report:
 
 
 def only(found: list[Finding]) -> Finding:
-    """The one finding, which is none without the line that mends it."""
+    """The one finding, which is none without the line that fixes it."""
     assert len(found) == 1
-    assert (found[0].level == "ok") == (not found[0].mend) == (not found[0].expected)
+    assert (found[0].level == "ok") == (not found[0].fix) == (not found[0].expected)
     return found[0]
 
 
@@ -126,7 +126,7 @@ def test_empty_facts_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "level", "mend"),
+    ("change", "level", "fix"),
     [
         ({}, "ok", ""),
         ({"health": "starting"}, "warning", "make doctor"),
@@ -138,10 +138,10 @@ def test_empty_facts_are_read() -> None:
         ({"service": "migrate", "status": "exited", "exit_code": 1}, "error", "make logs S=migrate"),
     ],
 )
-def test_state_of_a_container(change: dict[str, Any], level: str, mend: str) -> None:
+def test_state_of_a_container(change: dict[str, Any], level: str, fix: str) -> None:
     found = only(containers.states(stack(replace(WORKER, **change))))
     assert found.level == level
-    assert mend in found.mend
+    assert fix in found.fix
 
 
 def test_restarts() -> None:
@@ -155,13 +155,13 @@ def test_restarts() -> None:
 def test_processes_killed_for_lack_of_memory(killed: Facts) -> None:
     found = only(containers.restarts(killed))
     assert found.level == "error"
-    assert found.mend.startswith("DAPHNE_MEMORY=1024m")
+    assert found.fix.startswith("DAPHNE_MEMORY=1024m")
 
 
 def test_number_of_workers() -> None:
     assert only(containers.numbers(stack(WORKER))).level == "ok"
-    assert "make scale N=2" in only(containers.numbers(stack(WORKER, WORKER))).mend
-    # Its state says what is wrong with the second, and `make scale N=1` would not mend it.
+    assert "make scale N=2" in only(containers.numbers(stack(WORKER, WORKER))).fix
+    # Its state says what is wrong with the second, and `make scale N=1` would not fix it.
     assert only(containers.numbers(stack(WORKER, replace(WORKER, status="paused"), replicas=2))).level == "ok"
 
 
@@ -296,9 +296,9 @@ def test_sound_database(path: Path) -> None:
 
 
 def test_database_without_a_file_or_its_volume(path: Path) -> None:
-    assert only(data.database(replace(DATA, volumes=("redis",)), path)).mend == NEWEST
+    assert only(data.database(replace(DATA, volumes=("redis",)), path)).fix == NEWEST
     path.unlink()
-    assert only(data.database(DATA, path)).mend == NEWEST
+    assert only(data.database(DATA, path)).fix == NEWEST
     assert only(data.database(replace(DATA, backups=()), path)).level == "warning", "perhaps it was never migrated"
 
 
@@ -306,7 +306,7 @@ def test_database_without_a_file_or_its_volume(path: Path) -> None:
 def test_database_that_is_none(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     found = only(data.database(DATA, path))
-    assert (found.level, found.mend) == ("error", NEWEST)
+    assert (found.level, found.fix) == ("error", NEWEST)
     assert path.name in found.found
 
 
@@ -314,12 +314,12 @@ def test_damaged_page_of_a_database(path: Path) -> None:
     with path.open("r+b") as file:
         file.seek(3 * 4096)
         file.write(b"\xff" * 4096)
-    assert only(data.database(DATA, path)).mend == NEWEST
+    assert only(data.database(DATA, path)).fix == NEWEST
 
 
 def test_database_that_its_user_may_not_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda file, mode: file != path)  # root may read every file
-    assert "chown -R 10001:10001" in only(data.database(DATA, path)).mend
+    assert "chown -R 10001:10001" in only(data.database(DATA, path)).fix
 
 
 def test_database_of_a_newer_version(path: Path) -> None:
@@ -327,7 +327,7 @@ def test_database_of_a_newer_version(path: Path) -> None:
         connection.execute("INSERT INTO django_migrations VALUES ('auth', '9999_of_a_later_version')")
     found = only(data.database(DATA, path))
     assert "auth.9999_of_a_later_version" in found.found
-    assert "make restore F=backups/older-before-upgrade.tar.gz" in found.mend
+    assert "make restore F=backups/older-before-upgrade.tar.gz" in found.fix
 
 
 @pytest.mark.parametrize(("free", "size", "full"), [(0, 2**20, True), (2**19, 2**20, False), (2**24 - 1, 2**40, True)])
@@ -336,7 +336,7 @@ def test_full_volume(free: int, size: int, full: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "mend"),
+    ("said", "fix"),
     [
         ("", None),
         ("/dev/vda 100000000 50000000 50000000 50% /data\n", None),
@@ -346,22 +346,22 @@ def test_full_volume(free: int, size: int, full: bool) -> None:
         ("/dev/vda 1024 1024 0 100% /data\nsound\n", "room"),
     ],
 )
-def test_files_of_redis(said: str, mend: str | None) -> None:
+def test_files_of_redis(said: str, fix: str | None) -> None:
     found = data.redis(replace(DATA, redis_files=said))
-    assert [mend in finding.mend for finding in found if mend] == ([True] if mend else [])
-    assert len(found) == bool(mend)
+    assert [fix in finding.fix for finding in found if fix] == ([True] if fix else [])
+    assert len(found) == bool(fix)
 
 
 def test_volume_of_redis_that_is_missing() -> None:
-    assert only(data.redis(replace(DATA, volumes=("data",)))).mend.startswith(NEWEST)
+    assert only(data.redis(replace(DATA, volumes=("data",)))).fix.startswith(NEWEST)
 
 
 def test_what_follows_from_the_data_sends_to_the_line_that_mends_them() -> None:
     cause = finding.error("redis file", "damaged", "sound", NEWEST)
     stopped, paused = (replace(WORKER, status=status) for status in ("exited", "paused"))
     after = explained(containers.states(stack(stopped)), [cause])
-    assert only(after).mend == f"as for redis file: {NEWEST}"
-    assert "unpause" in only(explained(containers.states(stack(paused)), [cause])).mend
+    assert only(after).fix == f"as for redis file: {NEWEST}"
+    assert "unpause" in only(explained(containers.states(stack(paused)), [cause])).fix
     assert explained(containers.states(stack(stopped)), []) == containers.states(stack(stopped))
 
 
@@ -385,7 +385,7 @@ def test_leaked_members() -> None:
     assert leaked.level == "warning"
     assert leaked.found.startswith("2 members")
     assert "5 minutes" in leaked.found
-    assert "restart uvicorn" in leaked.mend
+    assert "restart uvicorn" in leaked.fix
 
 
 class FakeRedis:
@@ -533,7 +533,7 @@ check_addresses
 
 
 @pytest.mark.parametrize(
-    ("address", "engine", "networks", "level", "mend"),
+    ("address", "engine", "networks", "level", "fix"),
     [
         ("127.0.0.1", "Docker Desktop", "", "ok", ""),
         ("192.0.2.1", "Debian", "", "ok", ""),
@@ -543,7 +543,7 @@ check_addresses
     ],
 )
 def test_the_line_fits_what_hides_the_addresses_of_clients(
-    address: str, engine: str, networks: str, level: str, mend: str
+    address: str, engine: str, networks: str, level: str, fix: str
 ) -> None:
     """IPv6 on the network helps only where its lack hides them."""
     given = {
@@ -558,7 +558,7 @@ def test_the_line_fits_what_hides_the_addresses_of_clients(
     )
     words = said.stdout.split("|")
     assert words[:2] == ["addresses", level], said.stderr
-    assert words[4].startswith(mend) if mend else words[3:] == [""]
+    assert words[4].startswith(fix) if fix else words[3:] == [""]
 
 
 @pytest.mark.parametrize(("length", "level"), [(10_000, "ok"), (20_000, "warning")])

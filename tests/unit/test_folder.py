@@ -139,7 +139,7 @@ def test_what_would_leave_containers_of_the_old_path_says_what_replaces_them(
     (engine / "containers").write_text("/gone/since\n")
     done = own(command)
     assert done.returncode == 1
-    assert "mend:     make up" in done.stderr
+    assert "fix:      make up" in done.stderr
 
 
 def test_a_link_is_the_folder_that_it_leads_to(engine: Path, tmp_path: Path, here: Path, own: Own) -> None:

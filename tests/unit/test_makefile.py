@@ -61,8 +61,8 @@ def test_scripts_with_crlf_are_refused_with_the_line_that_converts_them(tree: Pa
     assert done.returncode == 2
     assert "1 script(s) with CRLF line ends, the first is deploy/lib/lock.sh" in done.stdout
     assert "nothing was done" in done.stderr
-    mend = re.findall("mend: +(.*)", done.stdout)[0]
-    subprocess.run(["bash", "-c", mend], cwd=tree, check=True)
+    fix = re.findall("fix: +(.*)", done.stdout)[0]
+    subprocess.run(["bash", "-c", fix], cwd=tree, check=True)
     assert script.read_bytes() == (ROOT / "deploy/lib/lock.sh").read_bytes()
 
 

@@ -93,8 +93,8 @@ def test_a_password_that_its_readers_take_differently_is_refused_and_the_line_co
     refused = subprocess.run(["bash", "deploy/secret-digests.sh"], cwd=clone, capture_output=True, text=True)
     assert refused.returncode == 1
     assert {path.name: path.read_text().strip() for path in (clone / ".state").glob("*.env")} == before
-    (mend,) = re.findall("mend: *(.*)", refused.stderr)
-    subprocess.run(["sh", "-c", mend], cwd=clone, check=True)
+    (fix,) = re.findall("fix: *(.*)", refused.stderr)
+    subprocess.run(["sh", "-c", fix], cwd=clone, check=True)
     assert path.read_bytes() in {b"pw", b"pwother"}
     assert digests(clone) != before
 

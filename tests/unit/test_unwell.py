@@ -42,7 +42,7 @@ def test_the_first_lines_of_a_log_are_shown_with_the_last(fails: str) -> None:
     assert done.returncode == 1
     assert "  the reason\n" in done.stderr
     assert "  line 199\n" in done.stderr
-    assert "up: mend:     what " in done.stderr
+    assert "up: fix:      what " in done.stderr
 
 
 def test_what_only_waits_for_another_one_is_not_shown() -> None:

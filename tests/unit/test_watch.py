@@ -36,7 +36,7 @@ def test_what_only_its_owner_may_read_is_refused_with_the_line_that_opens_it(clo
     done = watch(clone)
     assert done.returncode == 1
     assert f"found:    {path}, which only some users" in done.stderr
-    assert "mend:     chmod -R go+rX app MyChannels nginx" in done.stderr
+    assert "fix:      chmod -R go+rX app MyChannels nginx" in done.stderr
 
 
 def test_what_all_may_read_is_watched(clone: Path) -> None:

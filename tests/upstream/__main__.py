@@ -128,7 +128,7 @@ def main() -> None:
         sys.exit(
             f"upstream: found:    no suite {' '.join(unknown)}\n"
             f"upstream: expected: {' '.join(known)}\n"
-            f"upstream: mend:     make test-upstream S={next(iter(SUITES))}"
+            f"upstream: fix:      make test-upstream S={next(iter(SUITES))}"
         )
     outcomes: dict[str, list[str]] = {"ok": [], "FAILED": [], "SKIPPED": []}
     with redis_for(names) as redis:
