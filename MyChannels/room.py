@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from sys import getsizeof
 from typing import TYPE_CHECKING, Any, Protocol
 
 from MyChannels import metrics
@@ -36,8 +35,11 @@ READ_AT_ONCE = 500  # messages
 KEPT_MESSAGES = 1000
 KEPT_CHARACTERS = 256 * 1024
 KEPT = Pool(memory_limit() // SHARE)  # by all rooms of this process together
-UNCOUNTED_BYTES = 16 * 1024  # of a room's: to count after each message costs a tenth of sending it to a hundred
-MESSAGE_BYTES = 400  # beside its text, which is there twice: as it is, and in the line that members are sent
+# Each text is kept twice: as it is, and in the line that members are sent. A character takes up to four bytes in each
+# copy, and the rest of a message as much as this many characters. sys.getsizeof would be exact, and twice as slow as
+# all else that happens to a message here.
+CHARACTER_BYTES, MESSAGE_CHARACTERS = 8, 50
+UNCOUNTED_CHARACTERS = 2048  # of a room: counting after each message costs a tenth of sending it to a hundred members
 # Read beyond what was asked for: those who come back at once have not all heard equally much.
 LOOK_BACK = 256
 
@@ -76,8 +78,7 @@ class Room:
         self._loop = asyncio.get_running_loop()
         self._members: dict[Format, dict[Member, Callable[[Any], None]]] = {}
         self._kept: deque[Message] = deque()
-        self._kept_characters = 0
-        self._kept_bytes = self._counted_bytes = 0
+        self._kept_characters = self._counted_characters = 0
         self._full = False  # of characters
         self._closed = False
         self._unwritten: list[Message] = []
@@ -346,35 +347,34 @@ class Room:
                         break
                     self._kept.appendleft(message)
                     self._kept_characters += len(message.text)
-                    self._kept_bytes += weight(message)
                     self._drop_oldest()
                 self._count_kept()
 
     def _keep(self, message: Message) -> None:
         self._kept.append(message)
         self._kept_characters += len(message.text)
-        self._kept_bytes += weight(message)
         # Who was away for longer than these long texts reads for itself: to look back would be in vain.
         self._full = self._full and self._kept_characters > KEPT_CHARACTERS // 2
-        if len(self._kept) > KEPT_MESSAGES or self._kept_characters > KEPT_CHARACTERS:
+        if self._kept_characters > KEPT_CHARACTERS:
             self._drop_oldest()
-        if not -UNCOUNTED_BYTES <= self._kept_bytes - self._counted_bytes <= UNCOUNTED_BYTES:
+        while len(self._kept) > KEPT_MESSAGES:
+            self._kept_characters -= len(self._kept.popleft().text)
+        weight = self._kept_characters + MESSAGE_CHARACTERS * len(self._kept)
+        if not -UNCOUNTED_CHARACTERS <= weight - self._counted_characters <= UNCOUNTED_CHARACTERS:
             self._count_kept()
 
     def _drop_oldest(self) -> None:
-        while len(self._kept) > KEPT_MESSAGES or self._kept_characters > KEPT_CHARACTERS:
-            self._full = self._full or self._kept_characters > KEPT_CHARACTERS
-            message = self._kept.popleft()
-            self._kept_characters -= len(message.text)
-            self._kept_bytes -= weight(message)
+        while self._kept_characters > KEPT_CHARACTERS:
+            self._full = True
+            self._kept_characters -= len(self._kept.popleft().text)
 
     def _count_kept(self) -> None:
         """Only when what is kept has no gap: it may be forgotten here."""
         if self._closed:
             self.forget_kept()
             return
-        self._counted_bytes = self._kept_bytes
-        KEPT.hold(self, self._kept_bytes, self.forget_kept)
+        self._counted_characters = self._kept_characters + MESSAGE_CHARACTERS * len(self._kept)
+        KEPT.hold(self, CHARACTER_BYTES * self._counted_characters, self.forget_kept)
 
     def close(self) -> None:
         """Nobody is here any more. What was asked of the log may still be answered, which counts for nothing."""
@@ -385,9 +385,4 @@ class Room:
         """The log has it all."""
         KEPT.release(self)
         self._kept.clear()
-        self._kept_characters = self._kept_bytes = self._counted_bytes = 0
-
-
-def weight(message: Message) -> int:
-    """About the memory that it takes, once it has been sent."""
-    return 2 * getsizeof(message.text) + MESSAGE_BYTES
+        self._kept_characters = self._counted_characters = 0

@@ -593,7 +593,7 @@ async def test_what_is_kept_is_bounded_in_messages_and_in_characters() -> None:
 async def test_when_all_rooms_keep_too_much_the_one_with_most_reads_its_log_instead(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(rooms, "KEPT", kept := Pool(200_000))
+    monkeypatch.setattr(rooms, "KEPT", kept := Pool(800_000))
     (log, large, _), (other, small, _) = await open_room(), await open_room()
     for said in await other.say_many(10, "x" * 4000):
         hear(small, *said)
