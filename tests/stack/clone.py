@@ -146,11 +146,12 @@ class Clone:
     # ── What the engine says ───────────────────────────────────────────────────────────────────
 
     def containers(self, service: str | None = None) -> list[dict[str, Any]]:
-        """`docker inspect` of the project's containers, stopped ones included."""
-        labels = [f"--filter=label=com.docker.compose.project={self.project}"]
+        """`docker inspect` of the services' containers, stopped ones included, those of `docker compose run` not."""
+        labels = [f"project={self.project}", "oneoff=False"]
         if service:
-            labels.append(f"--filter=label=com.docker.compose.service={service}")
-        ids = docker("ps", "--all", "--quiet", "--no-trunc", *labels, engine=self.engine).split()
+            labels.append(f"service={service}")
+        filters = [f"--filter=label=com.docker.compose.{label}" for label in labels]
+        ids = docker("ps", "--all", "--quiet", "--no-trunc", *filters, engine=self.engine).split()
         return json.loads(docker("inspect", *ids, engine=self.engine)) if ids else []
 
     def logs(self, service: str) -> list[dict[str, Any]]:
