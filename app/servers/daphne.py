@@ -1,8 +1,8 @@
-"""Daphne as the registry ships it, with a thin subclass for what it gets wrong.
+"""Stock Daphne, thinly subclassed to fix its bugs.
 
 ``python -m app.servers.daphne`` takes Daphne's own command line. Each override says what stock
-Daphne 4.2 or autobahn does in its place; tests/integration/test_sockets*.py and test_daphne.py
-fail without it, but for what only saves work.
+Daphne 4.2 or autobahn does instead. Without it, tests/integration/test_sockets*.py or test_daphne.py
+fail, except for overrides that only save work.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from socket import has_dualstack_ipv6
 from types import SimpleNamespace
 from typing import Any
 
-# Daphne comes first: importing it is what installs Twisted's asyncio reactor.
+# Daphne comes first: importing it installs Twisted's asyncio reactor.
 from autobahn.twisted import websocket as autobahn_twisted
 from autobahn.websocket import protocol as autobahn
 from daphne import http_protocol, server, ws_protocol
@@ -67,39 +67,40 @@ from app.servers.websocket import (
     unacknowledged,
 )
 
-# autobahn lays its configuration out for the debug log of each connection, read or not: 15 % of a profile of joins.
+# autobahn formats its configuration for the debug log of each connection, even when that log is off. This took 15 % of
+# the time in a profile of joins.
 vars(autobahn)["pformat"] = lambda _: ""
-# And what it says there of each piece that it reads, it colours for a terminal.
+# It also colours the debug line of each chunk that it reads.
 vars(autobahn_twisted)["hltype"] = vars(autobahn_twisted)["hlval"] = lambda _: ""
-# For each socket that can be read or written, Twisted prepares its own log to name the connection.
+# Twisted sets up a log context that names the connection each time a socket is ready.
 vars(asyncioreactor)["callWithLogger"] = lambda _, call, *arguments: call(*arguments)
 logger = logging.getLogger(__name__)
-reactor: Any = installed_reactor  # without its plugin mypy takes no zope interface for a type
-# Twisted and Daphne measure every duration by the wall clock. Set back by an hour, it would keep pings, time-outs and
-# closes waiting for as long.
+reactor: Any = installed_reactor  # mypy needs a plugin to accept a zope interface as a type
+# Twisted and Daphne measure durations by the wall clock. If it is set back by an hour, pings, timeouts and closes are
+# an hour late.
 reactor.seconds = time.monotonic
 for call in reactor.getDelayedCalls():
-    call.cancel()  # the reactor's own, by the other clock, for a moment in half a century; it does nothing
+    call.cancel()  # the reactor's own, timed by the wall clock for half a century from now; it does nothing
 for module in (http_protocol, server, ws_protocol):
     vars(module)["time"] = SimpleNamespace(time=time.monotonic)
 
 readers = Readers(reactor)
 BACKLOG = 2048
 EVERY_ADDRESS = r"interface=\:\:"  # of IPv6 and IPv4, as Daphne makes it of --bind=::
-# When draining: each of these begins when what comes before it has ended. compose.yaml's stop_grace_period is
-# longer than all of them together, with the longest DRAIN_SECONDS.
-ARRIVING_SECONDS = 1  # until a connection that was accepted has said what it wants
+# The steps of draining: each begins when the previous one has ended. compose.yaml's stop_grace_period is longer than
+# their sum with the longest DRAIN_SECONDS.
+ARRIVING_SECONDS = 1  # for an accepted connection to send its request
 CANCELLED_SECONDS = 1
-# Who has sent the signal twice waits so long for the peers, and for peers and applications together.
+# The limits after a second signal: for the peers, and for peers and applications together.
 HURRIED_PEERS_SECONDS, HURRIED_SECONDS = 0.5, 1.0
 POLL_SECONDS = 0.05
-# From this share of the longest life on a socket is ended, at an age chosen at random.
+# A socket is closed at a random age between this share of the maximum age and the maximum.
 YOUNG = 0.9
-CHECK_SECONDS = 2  # Daphne's, between two looks at each socket
-FINAL_TEXT, MASKED = 0x81, 0x80  # of a frame's first byte and its second (RFC 6455, 5.2)
-MOST_BYTES = 65_535  # that a length of sixteen bits can name
-LENGTH_FOLLOWS = 126  # in place of a length of up to 125: sixteen bits have it
-# Attributes of a connection that nobody reads once it is open; with the dictionary that holds them, 4 KB.
+CHECK_SECONDS = 2  # Daphne's interval between two checks of each socket
+FINAL_TEXT, MASKED = 0x81, 0x80  # in a frame's first byte and second byte (RFC 6455, 5.2)
+MOST_BYTES = 65_535  # the largest 16-bit length
+LENGTH_FOLLOWS = 126  # instead of a length up to 125: a 16-bit length follows
+# Attributes of a connection that are unused once it is open. With the dictionary that holds them they take 4 KB.
 HANDSHAKE = frozenset(
     {
         *("_raw_query_string", "_results", "_transport_details", "_valid_events", "_wskey", "application_deferred"),
@@ -117,7 +118,7 @@ class Request(StockRequest):
     """One request, which may become a WebSocket."""
 
     def process(self) -> Any:
-        """Stock joins all lines of one name by a comma when it hands a handshake over to autobahn."""
+        """Stock joins repeated headers with commas when it hands a handshake over to autobahn. That breaks cookies."""
         cookies = self.requestHeaders.getRawHeaders(b"cookie", [])
         if len(cookies) > 1:
             self.requestHeaders.setRawHeaders(b"cookie", [b"; ".join(cookies)])
@@ -125,7 +126,7 @@ class Request(StockRequest):
 
 
 class Channel(HTTPChannel):
-    """One connection, until it becomes a WebSocket. Stock ends one whose headers are too long with a bare 400."""
+    """One connection, until it becomes a WebSocket. Stock answers headers that are too long with a bare 400."""
 
     head_bytes = 0
 
@@ -161,28 +162,28 @@ class HTTPFactory(StockHTTPFactory):
 
 
 class WebSocketProtocol(StockProtocol):
-    """One WebSocket. Attributes named as autobahn's options override the factory's."""
+    """One WebSocket. Attributes with the names of autobahn's options override the factory's options."""
 
     # autobahn's default drops TCP on 1002, 1007 and 1009 instead of sending the close frame.
     failByDrop = False  # noqa: N815 - autobahn's name
-    # autobahn's 1 s can end while the peer is still sending what we refused, before it reads why; watch() has the time.
+    # autobahn's 1 s can end while the peer still sends the refused message and has not read why. watch() times closes.
     closeHandshakeTimeout = 0  # noqa: N815 - autobahn's name
 
     denial: Denial | None = None
     cut: DelayedCall | None = None
 
-    # On the class, so that a connection whose peer keeps up has none of its own.
+    # Defaults on the class save memory on connections whose peers keep up.
     paused = False
-    waiting_bytes = 0  # in all frames of the queue
-    bounded_bytes = 0  # in those whose writer cannot wait
-    queued_bytes = 0  # that have ever been in the queue
+    waiting_bytes = 0  # in all queued frames
+    bounded_bytes = 0  # in the frames that count towards the limit, because their writer cannot wait
+    queued_bytes = 0  # total ever queued
     stall: Stall | None = None
-    finishing = False  # closed by the application, which has sent more than the peer has taken
+    finishing = False  # closed by the application while the peer had not yet taken everything
     untaken_at_ping = 0
-    ends_at: float | None = None  # its age then, in seconds, once it is old
+    ends_at: float | None = None  # the age in seconds at which to close it, chosen once it is old
     resumed: asyncio.Event | None = None
     held_back = False
-    send_queue: Any = ()  # a deque, when something waits
+    send_queue: Any = ()  # a deque while frames are queued
     _transport_details = None
 
     configured = False
@@ -192,7 +193,7 @@ class WebSocketProtocol(StockProtocol):
 
     @classmethod
     def configure(cls, factory: Any) -> None:
-        """autobahn copies the factory's options, 29 of them, to every connection."""
+        """autobahn copies the factory's 29 options to every connection. Here the class holds them."""
         for option in cls.CONFIG_ATTRS:
             if option not in vars(WebSocketProtocol):
                 value = getattr(factory, option)
@@ -201,28 +202,28 @@ class WebSocketProtocol(StockProtocol):
         cls.configured = True
 
     def share_beginnings(self) -> None:
-        """autobahn gives every connection thirty attributes that few ever change: forget_handshake() leaves them to
-        the class."""
+        """autobahn sets thirty attributes on every connection, and most never change. With their initial values on the
+        class, forget_handshake() can drop them from each connection."""
         for name, value in vars(self).items():
             if value is None or value is False:
                 setattr(type(self), name, value)
 
     def connectionMade(self) -> None:  # noqa: N802 - Twisted's name
-        """Stock leaves twisted.web's channel as the transport's producer: nobody learns that the
-        transport is full, and channel and request live as long as the WebSocket."""
+        """Stock leaves twisted.web's channel as the transport's producer. The WebSocket is then not notified
+        when the transport is full, and channel and request live as long as the WebSocket."""
         if first := not self.configured:
             self.configure(self.factory)
         if isinstance(self.transport, Connection):
-            # Channel and request refer to each other, and would wait for the collector of garbage.
+            # Channel and request refer to each other and would stay until the next garbage collection.
             channel: Any = self.transport.producer
             channel.requests.clear()
         else:
-            # TLS: what passes by its transport would go out in clear.
+            # TLS: writing past its transport would send plain text.
             self.transmit = self.transport.write  # type: ignore[method-assign]
         self.transport.unregisterProducer()
         self.transport.registerProducer(self, True)
         super().connectionMade()
-        del self.send_queue  # the class has it until something waits, which may be during the handshake
+        del self.send_queue  # use the class's until a frame is queued, which can happen during the handshake
         if first:
             self.share_beginnings()
 
@@ -231,19 +232,19 @@ class WebSocketProtocol(StockProtocol):
         self.server.opened(self)
 
     def onConnect(self, request: Any) -> Any:  # noqa: N802 - autobahn's name
-        """Stock answers names that are not ASCII with a 500 and a traceback."""
+        """Stock answers a non-ASCII subprotocol with a 500 and a traceback."""
         if not all(name.isascii() for name in request.protocols):
             raise ConnectionDeny(400, "Sec-WebSocket-Protocol holds a name that is not ASCII")
         return super().onConnect(request)
 
-    # --- What goes out ---
+    # --- Outgoing ---
 
     def pauseProducing(self) -> None:  # noqa: N802 - Twisted's name
         self.paused = True
         self.count_unsent()
 
     def resumeProducing(self) -> None:  # noqa: N802 - Twisted's name
-        """Twisted calls this when the kernel has taken all that the transport held."""
+        """Twisted calls this when the kernel has taken everything that the transport held."""
         self.paused = False
         while self.send_queue and not self.paused:
             frame, bounded = self.send_queue.popleft()
@@ -255,7 +256,7 @@ class WebSocketProtocol(StockProtocol):
         self.wake()
 
     def stopProducing(self) -> None:  # noqa: N802 - Twisted's name
-        """The connection is lost, of which onClose hears."""
+        """Does nothing: the connection is lost, and onClose handles that."""
 
     def wake(self) -> None:
         if self.resumed and not (self.paused and self.state == OPEN):
@@ -263,8 +264,8 @@ class WebSocketProtocol(StockProtocol):
             self.resumed = None
 
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:  # noqa: N802 - autobahn's name
-        """Stock hands the transport everything, however much it holds already, and formats a line
-        for the debug log each time. `sync` is an application's frame, whose send waits."""
+        """Stock writes everything to the transport, however much that holds already, and formats a
+        debug line each time. `sync` marks an application's frame, whose `send` waits."""
         if self.paused and sync:
             self.append(data, bounded=False)
         elif self.paused:
@@ -275,7 +276,7 @@ class WebSocketProtocol(StockProtocol):
             self.transport.write(data)
 
     def write(self, frame: bytes) -> None:
-        """The extension's: a finished frame of the server's, as it goes on the wire."""
+        """Part of the extension: writes a finished server frame as it is."""
         if self.state == OPEN:
             if self.paused:
                 self.queue(frame)
@@ -283,21 +284,22 @@ class WebSocketProtocol(StockProtocol):
                 self.transmit(frame)
 
     def transmit(self, data: bytes) -> None:
-        """Twisted asks the reactor to ask the kernel when it will take a byte, also of a peer that
-        keeps up: three system calls and a turn of the loop, four times the work of one send."""
+        """Writes to the kernel directly. Twisted first registers the socket with the reactor and waits until
+        it is writable, even if the peer keeps up. That takes three system calls and a turn of the loop, four
+        times the work of one send."""
         transport = self.transport
         if transport._tempDataLen or transport.dataBuffer:
             transport.write(data)
             return
         try:
             taken = transport.socket.send(data)
-        except OSError:  # would block, or is broken: the transport will find that out itself
+        except OSError:  # it would block or is broken: the transport will notice
             taken = 0
         if taken < len(data):
             transport.write(data[taken:])
 
     def queue(self, frame: bytes) -> None:
-        """Frames wait whole in autobahn's queue for chopped writes, which Daphne never makes."""
+        """Queues whole frames in autobahn's queue for chopped writes, which Daphne never uses."""
         if self.overflows(frame):
             self.offer()
             if self.overflows(frame):
@@ -322,8 +324,8 @@ class WebSocketProtocol(StockProtocol):
         return bool(full) and not frame.startswith(CLOSE_FRAME)
 
     def offer(self) -> None:
-        """What waits was last offered to the kernel before the application's turn of the loop; how
-        much it sends in one turn says nothing about the peer."""
+        """Flushes as much as the kernel takes. The queue was last flushed before the current turn of the
+        loop, and how much the application sends in one turn says nothing about the peer."""
         before = None
         while self.paused and self.unsent() != before:
             before = self.unsent()
@@ -335,35 +337,35 @@ class WebSocketProtocol(StockProtocol):
         self.wake()
 
     def count_unsent(self) -> None:
-        """Of a peer that keeps up, nothing waits that would be worth counting."""
+        """While the peer keeps up, too little is queued to be worth counting."""
         if self.paused:
             OUTGOING.hold(self, self.unsent(), self.let_go_of_unsent)
         else:
             OUTGOING.release(self)
 
     def let_go_of_unsent(self) -> None:
-        """This peer has more waiting than any other, and all of them together too much."""
+        """Called when all peers' queues together are too large and this one is the largest."""
         if self.state == OPEN:
             self.close_too_slow()
-        else:  # has been told already
+        else:  # it is closing already
             self.transport.abortConnection()
 
     def unsent(self) -> int:
-        """The extension's: bytes accepted that the kernel has not taken."""
+        """Part of the extension: bytes written that the kernel has not taken."""
         transport = self.transport
         if not transport.connected:
             return 0
         return int(self.waiting_bytes + len(transport.dataBuffer) - transport.offset + transport._tempDataLen)
 
     async def drained(self) -> bool:
-        """The extension's: returns when no frame waits, or none ever will: False."""
+        """Part of the extension: waits until no frame is queued. Returns False if the connection is no longer open."""
         while self.paused and self.state == OPEN:
             self.resumed = self.resumed or asyncio.Event()
             await self.resumed.wait()
         return bool(self.state == OPEN)
 
     async def keep_up(self) -> None:
-        """For an application that has sent more than the peer takes at once."""
+        """Makes an application wait that has sent more than the peer takes at once."""
         if not self.stall:
             self.stall = Stall(self, self.server.connections[self].get("application_instance"))
         if self.unsent() > OUTGOING_BYTES:
@@ -373,20 +375,20 @@ class WebSocketProtocol(StockProtocol):
         return bool(self.paused and self.state == OPEN)
 
     def taken(self) -> int:
-        """Bytes of what waited, by a beginning of their own: it changes when the peer takes some."""
+        """A counter that changes whenever the peer takes some queued bytes. Only differences matter."""
         return self.queued_bytes - self.untaken()
 
-    # --- What comes in ---
+    # --- Incoming ---
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
-        """autobahn counts bytes that nobody asks for, and has a line for its debug log."""
+        """autobahn also keeps byte counts that are never used, and formats a debug line."""
         self.data += data
         self.consumeData()
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803 - autobahn's names
-        """Stock queues whatever comes, however slow the application."""
+        """Stock queues everything, however slow the application."""
         if self.state == CLOSING and self.application_queue.holds(1):
-            return  # nor is the peer held back now: its close frame has to be seen
+            return  # do not hold the peer back now: its close frame must be read
         super().onMessage(payload, isBinary)
         self.hold_back_if_full()
 
@@ -399,14 +401,14 @@ class WebSocketProtocol(StockProtocol):
             queue.read_on = self.read_on
 
     def let_go_of_unread(self) -> None:
-        """This peer's application has more to handle than any other, and all of them together too much."""
+        """Called when all applications' queues together are too large and this one is the largest."""
         self.application_queue.drop()
         if self.state == OPEN:
             self.sendCloseFrame(code=TOO_FAST, reasonUtf8=TOO_FAST_REASON.encode())
 
     def read_together(self) -> None:
-        """The extension's: from now on what the peer says may wait for what others say (app/servers/readers.py).
-        Nothing of it over TLS, or on a socket that is not open."""
+        """Part of the extension: from now on the socket is read in batches with others (app/servers/readers.py).
+        Does nothing over TLS or on a socket that is not open."""
         transport: Any = self.transport
         plain = isinstance(self.transport, Connection)
         if plain and self.state == OPEN and transport.reactor is reactor:
@@ -416,12 +418,12 @@ class WebSocketProtocol(StockProtocol):
                 transport.startReading()
 
     def processData(self) -> bool:  # noqa: N802 - autobahn's name
-        """autobahn goes on with what it has read: 64 KiB can be ten thousand messages."""
+        """autobahn parses everything it has read, even while the peer is held back: 64 KiB can be 10,000 messages."""
         return not self.held_back and (self.process_whole_text() or bool(super().processData()))
 
     def process_whole_text(self) -> bool:
-        """Nearly every message is one masked text frame that was read whole, for which autobahn has six
-        steps and an object of its own. Whatever else there is, faults included, is left to it by False."""
+        """Handles a masked text frame that was read whole, as nearly every message is. autobahn takes six
+        steps and an object for it. Returns False to leave anything else, including faults, to autobahn."""
         data = self.data
         if len(data) < 2 or data[0] != FINAL_TEXT or data[1] < MASKED:
             return False
@@ -454,25 +456,25 @@ class WebSocketProtocol(StockProtocol):
         self.consumeData()
 
     def onAutoPingTimeout(self) -> None:  # noqa: N802 - autobahn's name
-        """autobahn drops a peer whose answer we have not read, and one that is still taking what lies before the
+        """autobahn drops a peer even if we have not read its answer yet, or if it is still taking the data before the
         ping."""
         self.autoPingTimeoutCall = None
         if not self.held_back and not self.stall and not self.untaken() < self.untaken_at_ping:
             super().onAutoPingTimeout()
 
     def _sendAutoPing(self) -> None:  # noqa: N802 - autobahn's name
-        """autobahn forgets the time that the ping before has, and drops a peer that has answered this one."""
+        """autobahn loses the timer of the previous ping, which then drops a peer that has answered this one."""
         if self.autoPingTimeoutCall:
             return
         if self.untaken_at_ping or self.untaken():
             self.untaken_at_ping = self.untaken()
         super()._sendAutoPing()
 
-    # --- The application's words ---
+    # --- The application's messages ---
 
     def handle_reply(self, message: dict[str, Any]) -> None:
-        """Stock ignores the denial messages, the headers of an accept and a close's reason, and empty
-        frames by testing their truth."""
+        """Stock ignores denial messages, the headers of an accept and the reason of a close. It also ignores
+        empty frames, because it tests their truth."""
         match message.get("type"):
             case "websocket.accept":
                 self.accept(message)
@@ -482,7 +484,7 @@ class WebSocketProtocol(StockProtocol):
                 self.continue_denial(message)
             case "websocket.close" if self.state == self.STATE_OPEN:
                 self.finishing = self.untaken() > 0
-                # Not sendClose: autobahn's allows an application 1000 and 3000 to 4999, and 1012 is neither.
+                # Not sendClose: it allows only 1000 and 3000 to 4999, but not 1012.
                 self.sendCloseFrame(code=message.get("code") or 1000, reasonUtf8=close_reason(message))
             case "websocket.send" if self.state != self.STATE_CONNECTING and not (
                 message.get("bytes") or message.get("text")
@@ -495,7 +497,7 @@ class WebSocketProtocol(StockProtocol):
                 super().handle_reply(message)
 
     def accept(self, message: dict[str, Any]) -> None:
-        """autobahn raises on a name that was not offered where nobody hears it, and the handshake hangs."""
+        """For a subprotocol that was not offered, autobahn raises where nothing catches it, and the handshake hangs."""
         subprotocol, headers = acceptable(message, self.websocket_protocols)
         fields: dict[str, list[str]] = {}
         for name, value in headers:
@@ -504,10 +506,10 @@ class WebSocketProtocol(StockProtocol):
         self.forget_handshake()
 
     def forget_handshake(self) -> None:
-        """autobahn and Daphne keep all that was said, for as long as the connection."""
+        """autobahn and Daphne keep the handshake's data as long as the connection."""
         self.request.headers = None
         shared = vars(type(self))
-        # Anew, since a dictionary does not shrink.
+        # A new dictionary, because a dictionary never shrinks.
         self.__dict__ = {
             name: value
             for name, value in vars(self).items()
@@ -515,7 +517,7 @@ class WebSocketProtocol(StockProtocol):
         }
 
     def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:  # noqa: N802, N803 - autobahn's names
-        """autobahn calls an Origin that is none a bad request; it is a foreign one."""
+        """autobahn answers an invalid Origin with 400. Here it counts as a foreign one and gets 403."""
         super().failHandshake(reason, 403 if reason.startswith("HTTP Origin header") else code, responseHeaders)
 
     def start_denial(self, message: dict[str, Any]) -> None:
@@ -527,14 +529,14 @@ class WebSocketProtocol(StockProtocol):
         if self.state != self.STATE_CONNECTING or not self.denial:
             raise ValueError("A denial's body follows its start, and ends once")
         if response := self.denial.completed(message):
-            # Never fired: autobahn would answer it with a response of its own.
+            # Firing it would make autobahn send its own response.
             del self.handshake_deferred
             self.sendData(response)
             self.dropConnection()
 
     def serverSend(self, content: str | bytes, binary: bool = False) -> None:  # noqa: N802 - Daphne's name
-        """autobahn's sendMessage raises on a socket that is closing, which the application cannot
-        know yet, and holds what we send to the limit for what we receive."""
+        """autobahn's sendMessage raises on a closing socket, which the application cannot know about yet.
+        It also applies the limit for incoming messages to outgoing ones."""
         if self.state == self.STATE_OPEN:
             payload = content.encode() if isinstance(content, str) else content
             self.sendFrame(opcode=2 if binary else 1, payload=payload, sync=True)
@@ -542,16 +544,17 @@ class WebSocketProtocol(StockProtocol):
     # --- The end ---
 
     def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:  # noqa: N802, N803 - autobahn's names
-        """autobahn cuts a fixed time after its close frame, also a peer still taking what lies before it."""
+        """autobahn cuts the connection a fixed time after its close frame, even if the peer is still taking the data
+        before it."""
         super().sendCloseFrame(code, reasonUtf8, isReply)
         self.wake()
-        if self.held_back:  # for the peer's close frame
+        if self.held_back:  # read on, to receive the peer's close frame
             self.factory.reactor.callLater(0, self.read_on)
         if self.state == CLOSING:
             self.watch()
 
     def check_timeouts(self) -> None:
-        """Daphne's, every 2 s. It ends all sockets together that were opened together."""
+        """Daphne calls this every 2 s. Stock closes sockets together that were opened together."""
         limit = self.server.websocket_timeout
         if limit >= 0 and self.duration() > limit * YOUNG:
             self.ends_at = self.ends_at or random.uniform(limit * YOUNG, limit)  # noqa: S311 - guessing it gains nothing
@@ -561,14 +564,14 @@ class WebSocketProtocol(StockProtocol):
         super().check_timeouts()
 
     def serverClose(self, code: int | None = None) -> None:  # noqa: N802 - Daphne's name
-        """Of a socket that is too old: check_timeouts has planned its end, at a moment of its own."""
+        """Does nothing: Daphne calls this for a socket that is too old, but check_timeouts has scheduled its end."""
 
     def go_away(self) -> None:
         if self.state == OPEN:
             self.sendCloseFrame(code=GOING_AWAY, reasonUtf8=b"going away")
 
     def watch(self) -> None:
-        """Until the connection ends, or has to be cut."""
+        """Watches the closing connection until it ends or has to be cut."""
         if not self.cut:
             now = self.factory.reactor.seconds()
             self.look(self.untaken(), now, now + CLOSING_SECONDS)
@@ -578,7 +581,7 @@ class WebSocketProtocol(StockProtocol):
         if left < before:
             taken_at = now
         stalled = taken_at + STALLED_SECONDS
-        if self.finishing and left:  # no slow peer loses what an application has sent before its close
+        if self.finishing and left:  # a slow peer still gets everything that the application sent before its close
             stalled, end = taken_at + stall_seconds(), now + CLOSING_SECONDS
         if now < min(stalled, end):
             self.cut = self.factory.reactor.callLater(1, self.look, left, taken_at, end)
@@ -592,13 +595,13 @@ class WebSocketProtocol(StockProtocol):
         return self.unsent() + unacknowledged(self.transport.fileno())
 
     def dropConnection(self, abort: bool = False) -> None:  # noqa: N802 - autobahn's name
-        """autobahn resets the connection on a second fault, and on the peer's answer to our close:
-        both can lose the close frame. Without a reset Twisted waits for ever on a peer that does
-        not read. And what waits here, Twisted does not know."""
+        """autobahn resets the connection on a second fault, and on the peer's answer to our close. Both
+        can lose the close frame. Without a reset, Twisted waits forever for a peer that does not read,
+        hence watch(). Twisted does not know about our queue, so it is written out first."""
         a_further_fault = self.failedByMe and not abort and not self.wasClean
         if self.state == self.STATE_CLOSED or a_further_fault:
             return
-        self.paused = False  # nobody is resumed from here on
+        self.paused = False  # nothing is resumed from here on
         self.transport.writeSequence([frame for frame, _ in self.send_queue])
         self.forget_waiting()
         super().dropConnection(abort=abort and not self.wasClean)
@@ -610,8 +613,8 @@ class WebSocketProtocol(StockProtocol):
         self.waiting_bytes = self.bounded_bytes = 0
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:  # noqa: N802, N803 - autobahn's names
-        """Stock reports 1006 for a fault that we closed, and None where ASGI asks for 1005. It raises
-        for a peer that was refused before there was an application."""
+        """Stock reports 1006 when we closed because of a fault, and None where ASGI requires 1005. It
+        raises for a peer that was refused before there was an application."""
         if self.cut and self.cut.active():
             self.cut.cancel()
         self.forget_waiting()
@@ -621,23 +624,23 @@ class WebSocketProtocol(StockProtocol):
             code = self.localCloseCode
         if hasattr(self, "server"):
             super().onClose(wasClean, 1005 if code is None else code, reason)
-        self.is_closed = None  # autobahn's result of it is the connection itself: a reference cycle
+        self.is_closed = None  # autobahn's Deferred, whose result is the connection itself: a reference cycle
 
 
 class Server(StockServer):
     def __init__(self, application: Any, endpoints: Sequence[str] = (), **options: Any) -> None:
-        # Twisted's backlog of 50 refuses a burst of reconnects; it can only be named in the string.
+        # Twisted's backlog of 50 refuses a burst of reconnects. It can be set only in the endpoint string.
         def backed(endpoint: str) -> str:
-            if not has_dualstack_ipv6():  # then every address is one of IPv4
+            if not has_dualstack_ipv6():  # then only IPv4 is available
                 endpoint = endpoint.replace(EVERY_ADDRESS, "interface=0.0.0.0")
             listens = endpoint.startswith(("tcp:", "tcp6:", "ssl:", "unix:")) and ":backlog=" not in endpoint
             return f"{endpoint}:backlog={BACKLOG}" if listens else endpoint
 
         super().__init__(application, [backed(endpoint) for endpoint in endpoints], **options)
-        self.ports: list[Any] = []  # IListeningPort: without its plugin mypy takes no zope interface for a type
-        self.turns = 0  # that sockets have got since draining began
+        self.ports: list[Any] = []  # IListeningPort: mypy needs a plugin to accept a zope interface as a type
+        self.turns = 0  # number of sockets scheduled to close since draining began
         self.arriving_until = self.last_turn = 0.0
-        self.hurried = 0.0  # when
+        self.hurried = 0.0  # when the second signal came
         self.cancelled = 0
 
     @property
@@ -646,8 +649,8 @@ class Server(StockServer):
 
     @ws_factory.setter
     def ws_factory(self, factory: WebSocketFactory) -> None:
-        """Stock names its factory in the middle of run(); this is where ours gets its protocol."""
-        factory.protocol = type("WebSocketProtocol", (WebSocketProtocol,), {})  # its options are this factory's
+        """Stock sets its factory in the middle of run(). This setter gives it our protocol."""
+        factory.protocol = type("WebSocketProtocol", (WebSocketProtocol,), {})  # a class per factory, for its options
         self._ws_factory = factory
 
     @property
@@ -656,7 +659,7 @@ class Server(StockServer):
 
     @http_factory.setter
     def http_factory(self, factory: StockHTTPFactory) -> None:
-        # Not above: the settings are asked for when the application has been imported, and not before.
+        # Imported here because the settings must not be read before the application has been imported.
         from app.servers.head import HEAD_BYTES, MOST_HEADERS
 
         Channel.totalHeadersSize = Channel.MAX_LENGTH = HEAD_BYTES
@@ -664,7 +667,7 @@ class Server(StockServer):
         self._http_factory = HTTPFactory(factory.server)
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
-        """Stock's queue has no limit, and its subprotocols are percent-decoded: not what was offered."""
+        """Stock's queue has no limit. Stock also percent-decodes subprotocols, which changes what was offered."""
         scope["asgi"] = {"version": "3.0"}
         if scope["type"] != "websocket":
             return self.respond(protocol, scope)
@@ -684,7 +687,7 @@ class Server(StockServer):
         return queue
 
     async def send_to(self, socket: WebSocketProtocol, message: dict[str, Any]) -> None:
-        """Stock's never waits, however much its peer has still to take."""
+        """Stock's never waits, however much is queued for the peer."""
         await self.handle_reply(socket, message)
         if socket.paused and socket.state == OPEN:
             await socket.keep_up()
@@ -697,14 +700,14 @@ class Server(StockServer):
     # --- The end ---
 
     def kill_all_applications(self) -> Deferred[Any]:
-        """Stock cancels every application, and accepts connections until the last is gone."""
-        # A signal's handler runs in the context of whatever application it interrupts. The connections that are
-        # accepted last would inherit it; and asgiref refuses its thread to who seems to be in it already, by a 500.
+        """Stock cancels every application, and accepts connections until the last one is gone."""
+        # A signal handler runs in the context of the application it interrupts, and the last accepted connections would
+        # inherit that. asgiref sees a task that looks as if it already ran in the sync thread and fails it with a 500.
         loop = asyncio.get_running_loop()
         return Deferred.fromFuture(loop.create_task(self.drain(), context=Context()))
 
     async def drain(self) -> None:
-        """What was accepted is finished, sockets are closed in turn, and nobody is cancelled who ends in time."""
+        """Finishes accepted requests and closes sockets at random moments. Cancels only applications that end late."""
         begun = time.monotonic()
         draining.begin(self.application_close_timeout)
         responses.take_turns()
@@ -726,13 +729,13 @@ class Server(StockServer):
     async def stop_listening(self) -> None:
         for port in self.ports:
             if isinstance(port, Port):
-                # What the kernel has accepted for us would be reset.
+                # Accept what is in the kernel's backlog: closing the port would reset those connections.
                 port.numberAccepts = BACKLOG
                 port.doRead()  # type: ignore[no-untyped-call]
         await asyncio.gather(*(maybeDeferred(p.stopListening).asFuture(asyncio.get_running_loop()) for p in self.ports))
 
     def listen_for_hurry(self) -> None:
-        """Twisted stops once, and calls a second signal a fault."""
+        """Stock Twisted treats a second signal as an error."""
         if self.signal_handlers:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: reactor.callFromThread(self.hurry))
@@ -749,10 +752,10 @@ class Server(StockServer):
         return [one for one in self.connections if isinstance(one, WebSocketProtocol) and one.state == OPEN]
 
     def opened(self, socket: WebSocketProtocol) -> None:
-        """Also while draining, by a handshake that was under way."""
+        """Schedules the close of a socket that a pending handshake opens while draining."""
         if draining.begun:
             self.turns += 1
-            wait = random.uniform(0, max(0.0, self.last_turn - time.monotonic()))  # noqa: S311 - nobody gains by guessing
+            wait = random.uniform(0, max(0.0, self.last_turn - time.monotonic()))  # noqa: S311 - guessing it gains nothing
             reactor.callLater(wait, socket.go_away)
 
     async def wait_for_peers(self) -> None:
@@ -774,7 +777,7 @@ class Server(StockServer):
         self.cancelled = len(running) + draining.cancelled
 
     def cut_the_rest(self) -> None:
-        """Before the applications end: nginx asks another worker where there is no answer, but takes a 500 for one."""
+        """Runs before applications are cancelled: without a response nginx tries another worker; a 500 is final."""
         for reader in (*reactor.getReaders(), *readers.getReaders()):
             if isinstance(reader, Connection):
                 reader.abortConnection()  # type: ignore[no-untyped-call]
@@ -783,11 +786,11 @@ class Server(StockServer):
         def late() -> bool:
             return time.monotonic() >= (min(end, self.hurried + hurried) if self.hurried else end)
 
-        while unfinished() and not late():  # noqa: ASYNC110 - an end has many causes, and not all of them tell
+        while unfinished() and not late():  # noqa: ASYNC110 - many things can end it, and not all of them signal it
             await asyncio.sleep(POLL_SECONDS)
 
     def connected(self) -> bool:
-        """Whether a peer has not got all that was for it, or an open connection may still want something."""
+        """Whether data for a peer is unsent, a socket is open, or an accepted connection may still send a request."""
         if any(isinstance(writer, Connection) for writer in reactor.getWriters()):
             return True
         if any(
@@ -809,15 +812,15 @@ class CommandLineInterface(StockCommandLine):
 
     def __init__(self) -> None:
         super().__init__()
-        # Stock's 1 means an access log on stdout: nginx writes one. -v 1 or --access-log bring it.
+        # Stock's default, 1, writes an access log to stdout. nginx writes one already; -v 1 or --access-log enable it.
         self.parser.set_defaults(verbosity=0)
 
     def run(self, args: Sequence[str]) -> None:
-        """Stock gives the root logger a handler and then imports the application, whose logging
-        configuration may leave that handler in place. The other way round basicConfig keeps out."""
+        """Stock gives the root logger a handler before it imports the application, whose logging
+        configuration may not remove it. With the import first, basicConfig adds no handler."""
         path = self.parser.parse_args(args).application
-        # The first process of a container is deaf to a signal that it does not handle, and importing takes a
-        # while. An exception would be caught on its way, by whoever is being imported or by Twisted.
+        # PID 1 of a container ignores signals without a handler, and importing takes a while. The handler exits
+        # directly, because the imported code or Twisted would catch an exception.
         signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
         sys.path.insert(0, ".")
         import_by_path(path)
@@ -827,7 +830,8 @@ class CommandLineInterface(StockCommandLine):
         raise_limit()
         super().run(args)
         if self.server.cancelled:
-            # Perhaps in a thread, which cannot be, and for which the interpreter would wait.
+            # A cancelled application may still run in a thread. Threads cannot be cancelled, and a normal exit would
+            # wait for it.
             logging.shutdown()
             os._exit(0)
 

@@ -1,4 +1,4 @@
-"""How many files a process may have open."""
+"""Raises the limit of open files."""
 
 import logging
 import resource
@@ -7,12 +7,12 @@ logger = logging.getLogger(__name__)
 
 
 def raise_limit() -> None:
-    """To as many as the engine permits: each connection is one.
+    """Raises the soft limit to the hard limit, because each connection takes a file descriptor.
 
-    The lower limit is for programs that use select(): https://0pointer.net/blog/file-descriptor-limits.html
+    The soft limit is low only for programs that use select(): https://0pointer.net/blog/file-descriptor-limits.html
     """
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    except (ValueError, OSError) as fault:  # some kernels and sandboxes refuse what they have just named
+    except (ValueError, OSError) as fault:  # some kernels and sandboxes refuse the limit they just reported
         logger.warning("the limit of open files stays as it is: %r", fault)

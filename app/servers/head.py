@@ -1,4 +1,4 @@
-"""How long the head of a request may be, its request line and its headers: the same for pages and sockets."""
+"""Limits the head of a request (request line and headers), for pages and sockets alike."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ logger = logging.getLogger(__name__)
 
 # nginx is stricter, and adds headers of its own (app/settings.py).
 HEAD_BYTES = settings.MAX_HEADER_BYTES + 8192
-MOST_HEADERS = HEAD_BYTES // 4  # an empty one has four bytes: their size bounds their number
+MOST_HEADERS = HEAD_BYTES // 4  # an empty header takes four bytes, so the size limit implies this one
 
-# The library that has uvicorn's sockets reads them when it is imported, and its own limits are lower:
+# websockets, which uvicorn uses for its sockets, reads these when it is imported. Its defaults are lower:
 # https://websockets.readthedocs.io/en/stable/reference/variables.html
 os.environ["WEBSOCKETS_MAX_LINE_LENGTH"] = str(HEAD_BYTES)
 os.environ["WEBSOCKETS_MAX_NUM_HEADERS"] = str(MOST_HEADERS)
 
 
 def refusal() -> bytes:
-    """The answer to a longer one."""
+    """The response to a request with a longer head."""
     logger.warning("Refused with 431: headers above MAX_HEADER_BYTES, %d", settings.MAX_HEADER_BYTES)
     return http_response(431, [], b"")

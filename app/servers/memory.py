@@ -1,18 +1,19 @@
-"""What a server that is about to serve tells the collector of garbage."""
+"""Configures the garbage collector of a server that is about to serve."""
 
 import gc
 
-# CPython 3.13 has 2000, 10, 10: it searches what is old once 200,000 more objects were made than went.
+# CPython 3.13 has 2000, 10, 10: it collects the oldest generation only once allocations exceed deallocations by
+# 200,000.
 THRESHOLDS = 2000, 5, 1
 
 
 def freeze() -> None:
-    """Takes what is loaded by now for what lives as long as the process, and looks for old garbage more often.
+    """Freezes all objects loaded so far and makes full collections more frequent.
 
-    A page that was asked for leaves objects in cycles, and so may any consumer. Of those that lasted they waited until
-    there were a hundred thousand, and the memory of a worker crept. Without all modules among what is searched it
-    takes a millisecond where it took thirty. CPython goes on to wait until what is old has grown by a quarter, so that
-    a worker with thousands of connections is not searched all the time.
+    Every page request leaves reference cycles, and any consumer may. Cycles that reached the oldest generation were not
+    collected until 100,000 had accumulated, so a worker's memory crept up. A full collection takes 1 ms instead of
+    30 ms because it skips the frozen modules. CPython still waits until the oldest generation has grown by a quarter,
+    so a worker with thousands of connections does not collect all the time.
 
     https://docs.python.org/3/library/gc.html#gc.freeze, #gc.set_threshold
     """

@@ -1,4 +1,4 @@
-"""What goes out of one asyncio connection: straight to the kernel, then bounded in whole frames."""
+"""The outgoing side of one asyncio connection: written to the kernel directly, the rest queued in whole frames."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 
 
 class Outgoing:
-    """A transport around the loop's own, whose writing side it takes over.
+    """Wraps the loop's transport and takes over its writing.
 
-    The loop's transport takes whatever is written, gives none of it back, and says how much waits, but not in which
-    frames. Here the kernel is asked first, by the cost of the same one system call; what it does not take waits here,
-    and a second descriptor of the same socket, watched only as long as that, tells when to go on.
+    The loop's transport accepts everything and discards nothing. It reports how much is queued, but not in which
+    frames. This class writes to the kernel first, at the cost of the same single system call, and queues what the
+    kernel does not take. While anything is queued, it watches a duplicate of the socket's descriptor to resume writing.
     """
 
-    # On the class, so that a connection whose peer keeps up has none of its own.
-    rest: memoryview = memoryview(b"")  # of the frame that the kernel has begun to take
+    # Defaults on the class save memory on connections whose peers keep up.
+    rest: memoryview = memoryview(b"")  # of the frame that the kernel has taken in part
     watched: int | None = None
     ending = False
     resumed: asyncio.Event | None = None
-    frames: deque[tuple[bytes, bool]] | None = None  # and whether the bound is for them
-    waiting_bytes = 0  # in them
-    bounded_bytes = 0  # in those whose writer cannot wait
-    queued_bytes = 0  # that have ever waited
+    frames: deque[tuple[bytes, bool]] | None = None  # each with whether it counts towards the limit
+    waiting_bytes = 0  # in `frames`
+    bounded_bytes = 0  # in the frames that count towards the limit, because their writer cannot wait
+    queued_bytes = 0  # total ever queued
 
     def __init__(self, transport: asyncio.Transport, overflowed: Callable[[], None]) -> None:
         if transport.get_extra_info("ssl_object") is not None:
@@ -43,27 +43,27 @@ class Outgoing:
     # --- Writing ---
 
     def write(self, frame: bytes) -> None:
-        """A whole frame, or what is a unit otherwise; never waits."""
+        """Takes a whole frame, or another unit that must not be split. Never waits."""
         if self.watched is None:
             self.send(frame)
         else:
             self.queue(frame)
 
     def write_unbounded(self, frame: bytes) -> None:
-        """The same for one who waits when much waits here."""
+        """Like `write`, for callers that wait when the queue is long."""
         if self.watched is None:
             self.send(frame)
         else:
             self.append(frame, bounded=False)
 
     def send(self, frame: bytes | memoryview) -> None:
-        if self.transport.is_closing():  # its descriptor may be another connection's by now
+        if self.transport.is_closing():  # its descriptor may belong to another connection by now
             return
         try:
             taken = os.write(self.descriptor, frame)
         except BlockingIOError:
             taken = 0
-        except OSError:  # the peer is gone, which the reading side need not hear of soon
+        except OSError:  # the peer is gone, which the reading side may not notice for a while
             self.abort()
             return
         if taken < len(frame):
@@ -72,8 +72,8 @@ class Outgoing:
 
     def queue(self, frame: bytes) -> None:
         if self.overflows(frame):
-            # What waits was last offered to the kernel before the application's turn of the loop; how much it sends
-            # in one turn says nothing about the peer.
+            # The queue was last flushed before the current turn of the loop. How much the application sends in one turn
+            # says nothing about the peer, so flush before judging.
             self.flush()
             if self.overflows(frame):
                 self.overflowed()
@@ -101,7 +101,7 @@ class Outgoing:
             # A loop refuses to watch a transport's own descriptor.
             try:
                 self.watched = os.dup(self.descriptor)
-            except OSError:  # no more files may be open; the rest of the frame would never go
+            except OSError:  # the limit of open files is reached; the rest of the frame could never be sent
                 self.abort()
                 return
             asyncio.get_running_loop().add_writer(self.watched, self.flush)
@@ -118,14 +118,14 @@ class Outgoing:
         OUTGOING.hold(self, self.unsent(), self.let_go)
 
     def let_go(self) -> None:
-        """This peer has more waiting than any other, and all of them together too much."""
+        """Called when all queues together are too large and this one is the largest."""
         before = self.unsent()
         self.overflowed()
-        if self.unsent() == before:  # has been told already
+        if self.unsent() == before:  # it is closing already
             self.abort()
 
     def flush(self) -> None:
-        """As much as the kernel takes."""
+        """Writes as much as the kernel takes."""
         while self.rest or self.frames:
             if self.frames and not self.rest:
                 frame, bounded = self.frames.popleft()
@@ -145,11 +145,11 @@ class Outgoing:
             self.transport.close()
 
     def forget(self) -> None:
-        """All but the frame begun."""
+        """Drops all queued frames except the one that was partly sent."""
         self.frames = None
         self.waiting_bytes = self.bounded_bytes = 0
 
-    # --- What is said of it ---
+    # --- State ---
 
     def unsent(self) -> int:
         return len(self.rest) + self.waiting_bytes
@@ -162,7 +162,7 @@ class Outgoing:
         return self.watched is not None
 
     async def changed(self) -> None:
-        """Returns when nothing waits any more, or somebody wakes who waits for that."""
+        """Returns when the queue is empty or `wake` is called."""
         self.resumed = self.resumed or asyncio.Event()
         await self.resumed.wait()
 
@@ -174,13 +174,13 @@ class Outgoing:
     # --- The end ---
 
     def close(self) -> None:
-        """After what waits."""
+        """Closes once the queue is empty."""
         self.ending = True
         if self.watched is None:
             self.transport.close()
 
     def abort(self) -> None:
-        """Without what the kernel holds: it would go on with that for a quarter of an hour."""
+        """Discards the kernel's buffer too: otherwise the kernel retries for a quarter of an hour."""
         self.lost()
         if not self.transport.is_closing():
             at_once = struct.pack("ii", 1, 0)
@@ -188,13 +188,13 @@ class Outgoing:
         self.transport.abort()
 
     def lost(self) -> None:
-        """The connection is, or is about to be."""
+        """Called when the connection is lost, or about to be."""
         self.forget()
         self.rest = Outgoing.rest
         self.unwatch()
         self.wake()
 
-    # --- The loop's transport's ---
+    # --- Passed through to the loop's transport ---
 
     def is_closing(self) -> bool:
         return self.ending or self.transport.is_closing()

@@ -1,4 +1,4 @@
-"""Sockets that are read together, while there is much to read."""
+"""Reads sockets in batches while traffic is high."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ if TYPE_CHECKING:
 
     from _typeshed import HasFileno
 
-# Two wake-ups that are nearer than this are the beginning of many: 200 a second cost more than a tick's 55.
+# Two wake-ups closer together than this start batching: 200 wake-ups a second cost more than 55 ticks a second.
 SOON_SECONDS = 0.005
 
 
 class Readers:
-    """Stands between transports and Twisted's reactor, and reads what those have received.
+    """Sits between the transports and Twisted's reactor, and reads the transports' sockets.
 
-    Nobody waits where little is said. Where one frame follows the other, all that came since one tick is read at the
-    next: to wake up for each, and to take it all the way with cold caches, costs several times as much as the frame.
-    What is said in a room would have waited for the same tick to be asked of Redis; whatever else comes waits, too.
+    With little traffic, frames are read at once. With heavy traffic, everything that arrived since the last tick is
+    read at the next one. A wake-up for each frame, with cold caches, costs several times as much as the frame itself.
+    This does not delay a room's messages, which wait for the same tick to be sent to Redis. Other frames do wait.
     """
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
-        # Not who adds the first reader: what is read would be in that application's context.
+        # Taken here, because a callback that the first addReader() registered would run in that application's context.
         self._loop: AbstractEventLoop = reactor._asyncioEventloop
-        self._selector = selectors.DefaultSelector()  # the loop sees one descriptor, which it can leave alone
+        self._selector = selectors.DefaultSelector()  # one descriptor, which the loop can stop watching
         self._reading: set[HasFileno] = set()
         self._woken_at = 0.0
         self._alone = False
@@ -66,7 +66,7 @@ class Readers:
     def _look(self) -> None:
         ready = self._selector.select(0)
         alone = len(ready) == 1
-        if not ready or (alone and self._alone):  # twice one is no crowd
+        if not ready or (alone and self._alone):  # one socket twice in a row: stop batching
             self._watch()
         else:
             self._loop.call_at(next_tick(), self._look)
@@ -76,5 +76,5 @@ class Readers:
     def _read(self, ready: list[tuple[selectors.SelectorKey, int]]) -> None:
         for key, _ in ready:
             reader: Any = key.fileobj
-            if reader in self._reading:  # still
+            if reader in self._reading:  # an earlier one may have removed it
                 self._reactor._readOrWrite(reader, True)

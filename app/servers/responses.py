@@ -1,12 +1,12 @@
-"""HTTP responses, and their end while the worker drains.
+"""Ends HTTP responses while the worker drains.
 
-A response may have no end of its own, and hundreds of clients that are cut in the same instant come back in the same
-instant. So each has a moment of its own, chosen at random:
+A response may never end by itself, and hundreds of clients that are cut at the same moment come back at the same
+moment. So each response ends at a random moment:
 
-- An event stream ends within `draining.seconds`, and properly: browsers then connect again by themselves.
-- Any other response has all the time that applications have to finish. From then on, what is left is cut within
-  `draining.seconds`. A download that was cut must not look complete, and a long poll without an answer must get no
-  wrong one: the connection ends without another byte.
+- An event stream ends within `draining.seconds`, with a proper end, so that browsers reconnect by themselves.
+- Any other response gets the time that applications have to finish. After that, the remaining ones are cut within
+  `draining.seconds`. The connection then ends without another byte: a cut download must not look complete, and an
+  unanswered long poll must not get a wrong answer.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from app.drain import draining
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-# The application hears `http.disconnect` when its response has ended, and is cancelled so many seconds later.
+# The application receives `http.disconnect` when its response has ended, and is cancelled this many seconds later.
 ENDING_SECONDS = 3.0
 LAST = {"type": "http.response.body", "body": b"", "more_body": False}
 
@@ -34,34 +34,34 @@ async def respond(application: Any, cut: Callable[[], object], scope: Any, recei
 
 
 def take_turns() -> None:
-    """When draining begins."""
+    """Called when draining begins."""
     for response in list(under_way):
         response.take_turn()
 
 
 def end_all() -> None:
-    """When the worker is hurried. What is no event stream, the server cuts a moment later."""
+    """Called on a second signal. Ends the event streams; the server cuts all other responses a moment later."""
     for response in list(under_way):
         if response.lock:
             response.end()
 
 
 def seconds_left() -> float:
-    """How long the server has to wait for the last of them, and its application."""
+    """How long the server has to wait for the last response and its application."""
     if not under_way:
         return 0.0
     return max(0.0, draining.finish_end + draining.seconds + ENDING_SECONDS - time.monotonic())
 
 
 def is_event_stream(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """With a length it has an end of its own."""
+    """A response with a length is not one: it ends by itself."""
     lines = {name.lower(): value for name, value in headers}
     kind = lines.get(b"content-type", b"").partition(b";")[0].strip().lower()
     return kind == b"text/event-stream" and b"content-length" not in lines
 
 
 class Response:
-    """One response. It runs in the task of its application."""
+    """One response. It runs in its application's task."""
 
     __slots__ = ("cut", "ended", "ending", "limit", "lock", "passed_on", "timer")
 
@@ -71,7 +71,7 @@ class Response:
         self.ended = False
         self.ending: asyncio.Task[None] | None = None
         self.limit: asyncio.Timeout
-        self.lock: asyncio.Lock | None = None  # of an event stream that has begun
+        self.lock: asyncio.Lock | None = None  # set once an event stream has begun
         self.timer: asyncio.TimerHandle | None = None
 
     async def run(self, application: Any, scope: Any, receive: Any) -> None:
@@ -98,7 +98,7 @@ class Response:
             await self.send_on(message)
 
     async def send_on(self, message: dict[str, Any]) -> None:
-        if self.ended:  # as for a client that has left
+        if self.ended:  # ignored, as after a client has left
             return
         await self.passed_on(message)
         if message["type"] == "http.response.start":
@@ -116,12 +116,12 @@ class Response:
             self.timer = None
 
     def take_turn(self) -> None:
-        """Again when it turns out to be an event stream."""
+        """Called again when the response turns out to be an event stream."""
         if self.timer:
             self.timer.cancel()
         begin = time.monotonic() if self.lock else draining.finish_end
         end = draining.last_turn if self.lock else draining.finish_end + draining.seconds
-        moment = random.uniform(begin, max(begin, end))  # noqa: S311 - nobody gains by guessing it
+        moment = random.uniform(begin, max(begin, end))  # noqa: S311 - guessing it gains nothing
         self.timer = asyncio.get_running_loop().call_later(max(0.0, moment - time.monotonic()), self.end)
 
     def end(self) -> None:
@@ -134,7 +134,7 @@ class Response:
             self.cut()
 
     async def finish(self, lock: asyncio.Lock) -> None:
-        """The lock is the application's while the client has still to take what it sent before."""
+        """The application holds the lock while the client is still taking what it sent."""
         try:
             async with asyncio.timeout(ENDING_SECONDS), lock:
                 await self.passed_on(LAST)

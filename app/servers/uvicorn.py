@@ -1,4 +1,4 @@
-"""The gunicorn worker classes: of `web`, and of `uvicorn`, which an overlay puts in the place of `daphne`."""
+"""The gunicorn worker classes of `web` and of `uvicorn`, which replaces `daphne` in an overlay."""
 
 import asyncio
 import logging
@@ -30,13 +30,13 @@ from app.servers.websocket import PEERS_SECONDS, RETURNING_SECONDS
 
 logger = logging.getLogger(__name__)
 
-# nginx closes a connection that it has not used for 1 s (nginx/upstreams.conf). It must be the first: a request that
-# meets a closed connection is lost, unless it may be repeated.
+# nginx closes a connection that it has not used for 1 s (nginx/upstreams.conf). nginx must close first: a request sent
+# on a closed connection is lost unless it may be repeated.
 IDLE_SECONDS = 1.5
-# An application that is still at work is cancelled then, unless a response is left whose turn is later (responses.py).
-# services/web/gunicorn.conf.py grants more before it kills.
+# Applications that still run after this are cancelled, unless a response is left that ends later (responses.py).
+# services/web/gunicorn.conf.py allows more time before it kills.
 FINISH_SECONDS = 10
-# The kernel takes new ones meanwhile.
+# The limit for accepting the kernel's backlog, which may grow meanwhile.
 ACCEPT_SECONDS = 1
 CANCELLED_SECONDS = 1
 HURRIED_SECONDS = 1.0
@@ -45,7 +45,7 @@ PONG_SECONDS = 30  # Daphne's default
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """One connection, until it becomes a WebSocket. Stock takes headers of any size."""
+    """One connection, until it becomes a WebSocket. Stock accepts headers of any size."""
 
     head_bytes = 0
 
@@ -68,7 +68,7 @@ class HttpProtocol(HttpToolsProtocol):
     def count(self, count: int) -> None:
         self.head_bytes += count
         if self.head_bytes > HEAD_BYTES:
-            raise ValueError("Headers above MAX_HEADER_BYTES")  # the parser gives up, and stock answers
+            raise ValueError("Headers above MAX_HEADER_BYTES")  # stops the parser; stock then calls send_400_response
 
     def send_400_response(self, msg: str) -> None:
         if self.head_bytes > HEAD_BYTES:
@@ -79,10 +79,10 @@ class HttpProtocol(HttpToolsProtocol):
 
 
 class Server(StockServer):
-    """Stock closes idle connections at once, whatever is on its way in them, and all WebSockets together."""
+    """Stock closes idle connections at once, even if a request is on its way, and closes all WebSockets together."""
 
-    turns = 0  # that WebSockets have got since draining began
-    cancelled = 0  # applications
+    turns = 0  # number of WebSockets scheduled to close since draining began
+    cancelled = 0  # number of applications
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         begun = time.monotonic()
@@ -95,7 +95,8 @@ class Server(StockServer):
         await self.close_in_turn()
         await self.wait_for_peers()
         finish = max(self.config.timeout_graceful_shutdown or 0, responses.seconds_left())
-        # Stock cancels 0.1 s later, and who is cancelled before an answer gets a 500. Without any nginx asks another.
+        # Stock cancels 0.1 s later, and sends a 500 for a request without a response. give_up() ends the connection
+        # first: without a response, nginx tries another worker.
         giving_up = asyncio.get_running_loop().call_later(finish, self.give_up)
         self.config.timeout_graceful_shutdown = math.ceil(finish)
         await super().shutdown()
@@ -111,12 +112,14 @@ class Server(StockServer):
         watch()
         await super()._serve(sockets)
         if self.cancelled:
-            # Perhaps in a thread, which cannot be, and for which the interpreter would wait.
+            # A cancelled application may still run in a thread. Threads cannot be cancelled, and a normal exit would
+            # wait for it.
             logging.shutdown()
             os._exit(0)
 
     async def stop_listening(self, sockets: list[socket]) -> None:
-        # What the kernel has accepted for us would be reset: uvloop takes some of it in each turn,
+        # Closing the sockets would reset the connections in the kernel's backlog. uvloop accepts some in each turn of
+        # the loop,
         waiting, end = select.poll(), time.monotonic() + ACCEPT_SECONDS
         for listening in sockets:
             waiting.register(listening, select.POLLIN)
@@ -125,7 +128,7 @@ class Server(StockServer):
             await asyncio.sleep(0)
         for listening in sockets:
             asyncio.get_running_loop().remove_reader(listening)
-        # and one makes connections of it.
+        # and sets them up in a later turn.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         for server in self.servers:
@@ -134,7 +137,7 @@ class Server(StockServer):
             listening.close()
 
     async def close_in_turn(self) -> None:
-        """A connection can become a WebSocket meanwhile."""
+        """Closes each connection at its own time. A connection can become a WebSocket meanwhile."""
         begun = time.monotonic()
         turns: dict[Any, float] = {}
         while any(turns.get(connection, 0) < math.inf for connection in self.server_state.connections):
@@ -148,32 +151,32 @@ class Server(StockServer):
             await asyncio.sleep(POLL_SECONDS)
 
     async def wait_for_peers(self) -> None:
-        """What follows waits for applications, who shall have all of its time for their disconnect()."""
+        """Waits for the peers first, so that applications get all the time of the next step for their disconnect()."""
         end = time.monotonic() + PEERS_SECONDS
         while self.sockets() and time.monotonic() < end and not self.hurried:  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(POLL_SECONDS)
-        if not self.hurried:  # who is hurried gives up later
+        if not self.hurried:  # otherwise handle_exit has scheduled give_up()
             for connection in self.sockets():
                 connection.transport.abort()
 
     async def wait_for_cancelled(self) -> None:
-        """Stock does not."""
+        """Waits for cancelled applications. Stock does not."""
         if tasks := set(self.server_state.tasks):
             self.cancelled = max(self.cancelled, len(tasks))
             await asyncio.wait(tasks, timeout=CANCELLED_SECONDS)
 
     async def wait_for_clients(self, end: float) -> None:
-        """To have come back elsewhere."""
+        """Waits for the clients of closed sockets to reconnect elsewhere (RETURNING_SECONDS)."""
         while self.turns and time.monotonic() < end and not self.hurried:  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(POLL_SECONDS)
 
     def sockets(self) -> list[Any]:
-        """The WebSockets that were open, not those whose application has still to answer."""
+        """The accepted WebSockets, without those whose application has not answered the handshake."""
         return [one for one in self.server_state.connections if isinstance(one, WebSocketProtocol) and one.accepted]
 
     def wait_of(self, connection: Any) -> float:
         if isinstance(connection, WebSocketProtocol):
-            return random.uniform(0, draining.seconds)  # noqa: S311 - nobody gains by guessing it
+            return random.uniform(0, draining.seconds)  # noqa: S311 - guessing it gains nothing
         at_work = connection.cycle is not None and not connection.cycle.response_complete
         return 0 if at_work else IDLE_SECONDS
 
@@ -188,7 +191,7 @@ class Server(StockServer):
             self.hurried = True
             logger.info("Draining: hurried")
             loop = asyncio.get_running_loop()
-            loop.call_soon_threadsafe(responses.end_all)  # not in the midst of what the signal interrupts
+            loop.call_soon_threadsafe(responses.end_all)  # not inside the code that the signal interrupts
             loop.call_later(HURRIED_SECONDS, self.give_up)
 
     def give_up(self) -> None:
@@ -200,7 +203,7 @@ class Server(StockServer):
 
 
 class Worker(UvicornWorker):
-    """uvicorn under gunicorn, for pages: no WebSockets (others have them), no lifespan (Django has none)."""
+    """uvicorn under gunicorn, for pages. No WebSockets (other workers serve them), no lifespan (Django has none)."""
 
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         "loop": "auto",
@@ -211,7 +214,7 @@ class Worker(UvicornWorker):
     }
 
     async def _serve(self) -> None:
-        """Stock's, with our server, whom SIGQUIT reaches too: gunicorn hurries its workers by it."""
+        """Stock's, but with our server, which also handles SIGQUIT: gunicorn sends that to make workers hurry."""
         self.config.app = self.wsgi
         server = Server(config=self.config)
         freeze()
@@ -222,7 +225,7 @@ class Worker(UvicornWorker):
 
 
 class SocketWorker(Worker):
-    """The same for WebSockets, with what Daphne gets on its command line."""
+    """The same for WebSockets, with the options that Daphne gets on its command line."""
 
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         **Worker.CONFIG_KWARGS,
@@ -230,5 +233,5 @@ class SocketWorker(Worker):
         "ws_max_size": settings.MAX_MESSAGE_BYTES,
         "ws_ping_interval": settings.PING_SECONDS,
         "ws_ping_timeout": PONG_SECONDS,
-        "ws_per_message_deflate": False,  # a finished frame is the same for all
+        "ws_per_message_deflate": False,  # finished frames are shared by all connections
     }

@@ -1,8 +1,8 @@
-"""One WebSocket of uvicorn's, which keeps what one of Daphne's does (app/servers/daphne.py).
+"""One WebSocket under uvicorn, with the same guarantees as under Daphne (app/servers/daphne.py).
 
-uvicorn's own sends to a peer until memory is full unless each send waits for it, tells an application that it is
-closed before the peer has read why, and drops connections where a close frame is due.
-tests/integration/test_sockets*.py hold both servers to the same.
+Stock uvicorn fills memory with frames for a slow peer unless each send waits. It reports a close to the application
+before the peer has read the reason, and drops connections where a close frame is due.
+tests/integration/test_sockets*.py run the same tests on both servers.
 """
 
 from __future__ import annotations
@@ -41,24 +41,25 @@ if TYPE_CHECKING:
     from websockets.datastructures import Headers
     from websockets.http11 import Request
 
-# Parsed at once: so many bytes' worth of messages may wait on top when a peer is held back.
+# Bytes parsed at a time: when a peer is held back, the messages in this many bytes may be queued beyond the limit.
 PART = 1024
-# After a fault nothing is parsed any more, the peer's close frame neither: its silence has to do.
+# After a fault nothing is parsed any more, not even the peer's close frame. This much silence from the peer ends it.
 LINGER_SECONDS = 0.5
 ABNORMAL = 1006
 PLAIN_TEXT = (b"Content-Type", b"text/plain; charset=utf-8")
-# The library's tells of each connection that it opens and closes.
+# The library's default logger reports each connection that opens or closes.
 conversation_logger = logging.getLogger(f"{__name__}.conversation")
 conversation_logger.setLevel(logging.WARNING)
 
 
 class Conversation(ServerProtocol):
-    """The library's leaves UTF-8 to others, who find out when a close frame behind it has been answered."""
+    """Checks UTF-8 in each frame. The library leaves this to its users, who would notice a fault only after the library
+    has already answered a close frame behind it."""
 
     decoder: codecs.IncrementalDecoder | None = None
 
     def process_origin(self, headers: Headers) -> None:
-        """The application's to judge: two of them are foreign, where the library calls that a bad request."""
+        """Leaves Origin to the application. Two of them count as foreign; the library would answer with 400."""
 
     def recv_frame(self, frame: Frame) -> None:
         if frame.opcode is Opcode.TEXT and frame.fin:
@@ -76,25 +77,25 @@ class WebSocketProtocol(StockProtocol):
     transport: Outgoing  # type: ignore[assignment]
     queue: ReceiveQueue  # type: ignore[assignment]
 
-    # On the class, so that most connections have none of their own.
+    # Defaults on the class save memory on most connections.
     code: int | None = None  # of the disconnect, once it is known
-    reason: str | None = None  # with that code, unless it is ours
+    reason: str | None = None  # received with that code, unless the close was ours
     denial: Denial | None = None
     accepted = False
-    leaving = False  # as soon as it has been accepted
+    leaving = False  # the server drains: close as soon as it has been accepted
     held_back = False
     unparsed = memoryview(b"")
     cut: asyncio.TimerHandle | None = None
     stall: Stall | None = None
-    running: asyncio.Task[None] | None = None  # the application
-    finishing = False  # closed by the application, which has sent more than the peer has taken
+    running: asyncio.Task[None] | None = None  # the application's task
+    finishing = False  # closed by the application while the peer had not yet taken everything
     untaken_at_ping = 0
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.queue = ReceiveQueue()
-        del self.writable  # for stock's send to wait; an Event has a deque, 0.8 KB
-        self.unhandled: list[Any] = []  # no deque: that is 600 bytes, and PART's frames are soon moved
+        del self.writable  # an Event that only stock's send waits for; its deque takes 0.8 KB
+        self.unhandled: list[Any] = []  # not a deque: that takes 600 bytes, and PART holds few frames to shift
         self.conn = Conversation(max_size=self.config.ws_max_size, logger=conversation_logger)
 
     def connection_made(self, transport: Any) -> None:
@@ -112,33 +113,33 @@ class WebSocketProtocol(StockProtocol):
         code = ABNORMAL if self.code is None else self.code
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, **reason})
 
-    # --- What goes out ---
+    # --- Outgoing ---
 
     def write(self, frame: bytes) -> None:
-        """The extension's: a finished frame of the server's, as it goes on the wire."""
+        """Part of the extension: writes a finished server frame as it is."""
         if self.conn.state is OPEN:
             self.transport.write(frame)
 
     def pause_writing(self) -> None:
-        """The loop's transport, past which everything goes, never has anything to wait for."""
+        """Does nothing: the loop's transport never has anything queued, because all writes bypass it."""
 
     resume_writing = pause_writing
 
     def unsent(self) -> int:
-        """The extension's: bytes accepted that the kernel has not taken."""
+        """Part of the extension: bytes written that the kernel has not taken."""
         return self.transport.unsent()
 
     def read_together(self) -> None:
-        """The extension's; libuv wakes up for each all the same."""
+        """Part of the extension. Does nothing here: libuv would still wake up for each socket."""
 
     async def drained(self) -> bool:
-        """The extension's: returns when no frame waits, or none ever will: False."""
+        """Part of the extension: waits until no frame is queued. Returns False if the connection is no longer open."""
         while self.is_open() and self.transport.waits():
             await self.transport.changed()
         return self.is_open()
 
     async def keep_up(self) -> None:
-        """For an application that has sent more than the peer takes at once."""
+        """Makes an application wait that has sent more than the peer takes at once."""
         if not self.stall:
             self.stall = Stall(self, self.running)
         if self.unsent() > OUTGOING_BYTES:
@@ -148,31 +149,31 @@ class WebSocketProtocol(StockProtocol):
         return self.is_open() and self.transport.waits()
 
     def taken(self) -> int:
-        """Bytes of what waited, by a beginning of their own: it changes when the peer takes some."""
+        """A counter that changes whenever the peer takes some queued bytes. Only differences matter."""
         return self.transport.queued_bytes - self.transport.untaken()
 
     def is_open(self) -> bool:
         return self.conn.state is OPEN and not self.transport.is_closing()
 
     def say(self) -> None:
-        """What the conversation has to: each frame by itself, for that is what waits, and is dropped."""
+        """Writes the conversation's output frame by frame, because frames are queued and dropped as a whole."""
         for data in self.conn.data_to_send():
-            if data:  # its mark for an end of the stream, which is ours to choose
+            if data:  # empty data marks the end of the stream, which we choose ourselves
                 self.transport.write(data)
 
     def close_too_slow(self) -> None:
-        if self.conn.state is OPEN:  # of a closing one, the close frame waits
+        if self.conn.state is OPEN:  # while closing, the queue holds the close frame
             self.transport.forget()
             self.close_with(TOO_SLOW, "too slow")
 
-    # --- What comes in ---
+    # --- Incoming ---
 
     def data_received(self, data: bytes) -> None:
         self.unparsed = memoryview(bytes(self.unparsed) + data) if self.unparsed else memoryview(data)
         self.parse()
 
     def parse(self) -> None:
-        """As long as nobody holds the peer back."""
+        """Parses and handles what was received, until the peer is held back."""
         while not self.held_back and (self.unhandled or self.unparsed):
             if not self.unhandled:
                 self.parse_part()
@@ -199,13 +200,13 @@ class WebSocketProtocol(StockProtocol):
         self.scope["extensions"] = extensions(self)  # type: ignore[typeddict-item]
 
     def handle_cont(self, event: Frame) -> None:
-        if event.data or event.fin:  # of empty ones there may be any number
+        if event.data or event.fin:  # ignore empty ones, of which a peer may send any number
             super().handle_cont(event)
 
     def send_receive_event_to_app(self) -> None:
         data, self.frames = b"".join(map(bytes, self.frames)), []
         if self.close_sent and self.queue.holds(1):
-            return  # nor is the peer held back now: its close frame has to be seen
+            return  # do not hold the peer back now: its close frame must be read
         content = {"text": data.decode()} if self.curr_msg_data_type == "text" else {"bytes": data}
         self.queue.put_nowait({"type": "websocket.receive", **content})
         self.queue.count(self.let_go_of_unread)
@@ -215,7 +216,7 @@ class WebSocketProtocol(StockProtocol):
             self.queue.read_on = self.read_on
 
     def let_go_of_unread(self) -> None:
-        """This peer's application has more to handle than any other, and all of them together too much."""
+        """Called when all applications' queues together are too large and this one is the largest."""
         self.queue.drop()
         self.close_with(TOO_FAST, TOO_FAST_REASON)
 
@@ -226,7 +227,7 @@ class WebSocketProtocol(StockProtocol):
             self.parse()
 
     def handle_ping(self) -> None:
-        """Answered by the conversation."""
+        """Does nothing: the conversation has answered it."""
 
     def send_keepalive_ping(self) -> None:
         if self.untaken_at_ping or self.transport.untaken():
@@ -234,8 +235,8 @@ class WebSocketProtocol(StockProtocol):
         super().send_keepalive_ping()
 
     def keepalive_timeout(self) -> None:
-        """Stock sends a close frame to a peer that answers nothing, and cuts one whose answer we have not read, and one
-        that is still taking what lies before the ping."""
+        """Stock sends a close frame to a peer that does not answer. It also cuts one whose answer we have not read yet,
+        and one that is still taking the data before the ping."""
         self.pong_timer = None
         self.pending_ping_payload = None
         if self.held_back or self.stall or self.transport.untaken() < self.untaken_at_ping:
@@ -259,17 +260,17 @@ class WebSocketProtocol(StockProtocol):
             self.give_up(1000)
         finally:
             self.queue.end()
-            self.running = None  # it refers to this, too
+            self.running = None  # the task refers back to this connection
 
     def give_up(self, code: int) -> None:
-        """No application is there any more."""
+        """Called when the application has ended."""
         if self.conn.state is OPEN:
             self.close_with(code, "")
         elif not self.handshake_complete:
             self.answer(http_response(500, [PLAIN_TEXT], b"Internal Server Error"))
 
     async def send(self, message: Any) -> None:
-        """Stock raises when the peer has gone: Channels' consumers would not hear of a disconnect."""
+        """Stock raises when the peer has gone, and Channels' consumers would then not receive the disconnect."""
         match message["type"]:
             case "websocket.send" if self.conn.state is OPEN:
                 if message.get("bytes") is not None:
@@ -282,10 +283,10 @@ class WebSocketProtocol(StockProtocol):
                     await self.keep_up()
             case "websocket.close" if self.conn.state is OPEN:
                 self.finishing = self.transport.untaken() > 0
-                # Not as the disconnect's code: that is what the peer says to it.
+                # Not close_with(): the disconnect's code is then the one that the peer answers.
                 self.send_close(message.get("code") or 1000, close_reason(message).decode())
             case "websocket.send" | "websocket.close" if self.accepted or self.handshake_complete:
-                pass  # the peer has gone, which the application cannot know yet
+                pass  # the peer has gone, and the application cannot know that yet
             case "websocket.accept" if not self.handshake_complete:
                 self.accept(message)
             case "websocket.close":
@@ -302,19 +303,19 @@ class WebSocketProtocol(StockProtocol):
         subprotocol, headers = acceptable(message, list(self.scope["subprotocols"]))
         if subprotocol is not None:
             self.response.headers["Sec-WebSocket-Protocol"] = subprotocol
-        del self.response.headers["Date"]  # the library's; uvicorn's own is among its headers, if it is wanted
+        del self.response.headers["Date"]  # the library's; if enabled, uvicorn's is in default_headers
         for name, value in [*checked(self.default_headers), *headers]:
-            self.response.headers[name.decode()] = value.decode("latin-1")  # as which the library sends it
+            self.response.headers[name.decode()] = value.decode("latin-1")  # the library sends latin-1
         self.conn.send_response(self.response)
         self.say()
-        del self.request, self.response  # as long as the socket is open nobody reads them any more
+        del self.request, self.response  # unused from now on; saves memory
         self.accepted = self.handshake_complete = True
         self.start_keepalive()
         if self.leaving:
             self.shutdown()
 
     def answer(self, response: bytes) -> None:
-        """In place of an open socket."""
+        """Answers the handshake with an HTTP response instead of opening the socket."""
         self.handshake_complete = self.close_sent = True
         self.transport.write(response)
         self.end()
@@ -322,13 +323,13 @@ class WebSocketProtocol(StockProtocol):
     # --- The end ---
 
     def shutdown(self) -> None:
-        """The server's, when draining; more than once."""
+        """The server calls this when draining, possibly more than once."""
         self.leaving = True
         if self.conn.state is OPEN:
             self.close_with(GOING_AWAY, "going away")
 
     def close_with(self, code: int, reason: str) -> None:
-        """The application is told this code, whatever the peer answers."""
+        """Closes with this code, which is also the disconnect's code whatever the peer answers."""
         if self.conn.state is OPEN:
             self.code = code
             self.send_close(code, reason)
@@ -338,12 +339,12 @@ class WebSocketProtocol(StockProtocol):
         self.closing()
 
     def closing(self) -> None:
-        """A close frame goes out; the peer has time for it."""
+        """Sends the close frame and gives the peer time to take it."""
         self.close_sent = True
         self.stop_keepalive()
         self.say()
         self.transport.wake()
-        if self.held_back:  # for the peer's close frame
+        if self.held_back:  # read on, to receive the peer's close frame
             self.loop.call_soon(self.read_on)
         self.watch()
 
@@ -356,7 +357,7 @@ class WebSocketProtocol(StockProtocol):
         self.end()
 
     def handle_fault(self) -> None:
-        """Also what comes after it: the end is when nothing does."""
+        """Called for a fault and for everything received after it. Ends once the peer has been silent for a while."""
         if not self.close_sent and self.conn.close_sent is not None:
             self.code, self.reason = self.conn.close_sent.code, self.conn.close_sent.reason
             self.closing()
@@ -370,7 +371,7 @@ class WebSocketProtocol(StockProtocol):
         self.watch()
 
     def watch(self) -> None:
-        """Until the connection ends, or has to be cut: stock waits 10 s, and then for ever."""
+        """Watches the closing connection until it ends or has to be cut. Stock waits 10 s, and then forever."""
         if not self.cut and not self.disconnected:
             now = self.loop.time()
             self.look(self.transport.untaken(), now, now + CLOSING_SECONDS)
@@ -380,7 +381,7 @@ class WebSocketProtocol(StockProtocol):
         if left < before:
             taken_at = now
         stalled = taken_at + STALLED_SECONDS
-        if self.finishing and left:  # no slow peer loses what an application has sent before its close
+        if self.finishing and left:  # a slow peer still gets everything that the application sent before its close
             stalled, end = taken_at + stall_seconds(), now + CLOSING_SECONDS
         if now < min(stalled, end):
             self.cut = self.loop.call_later(1, self.look, left, taken_at, end)
