@@ -1,32 +1,32 @@
-"""channels_redis' pub/sub layer, thinly subclassed for what loses messages, sockets or memory.
+"""channels_redis' pub/sub layer, thinly subclassed to fix what loses messages, sockets or memory.
 
-Stock `group_add` returns when SUBSCRIBE has been sent. What is then published goes by another
-connection and may overtake it: of a thousand members that joined a room each, some hundred did
-not hear their own joining. Here a subscription counts once Redis has confirmed it.
+Stock `group_add` returns when SUBSCRIBE has been sent. A later PUBLISH uses another connection and can overtake it:
+of 1,000 members that each joined a room, about 100 did not receive their own join event. Here `group_add` waits until
+Redis has confirmed the subscription.
 
-After a restart of Redis the connections in the pools are dead, and the first use of each fails.
-Here SUBSCRIBE, which may be repeated, is sent once more; PUBLISH, which may not, gets a new
-connection when the pool's own is found to be lost, or as soon as the subscription has a new one.
+After a restart of Redis the connections in the pools are closed, and the first use of each fails. Here SUBSCRIBE,
+which may be repeated, is sent once more. PUBLISH, which may not, gets a new connection if the pool's one is found
+closed, or as soon as the subscription has a new one.
 
-Nobody is told when the subscriptions were lost with their connection and made anew; here
-`resubscribed` is set then, and `resubscribe()` makes them anew.
+Stock does not report when subscriptions were lost with their connection and restored. Here `resubscribed` is set then,
+and `resubscribe()` forces new subscriptions.
 
-Stock forgets a channel when a `receive` on it is cancelled, and so keeps it for ever, with its
-subscription, when a message had just arrived: in a busy room, one leaving member in four. Here
-a channel that was received on lives as long as the task that made it, which for a consumer is its own. A channel that
-was not, like one that `async_to_sync(layer.new_channel)()` has made, is kept for a minute, and for another after each
-receive.
+Stock removes a channel only when `receive` is cancelled. If a message arrived just before, `receive` returns instead,
+and the channel and its subscription leak: in a busy room, for one leaving member in four. Here a channel that was
+received on lives as long as the task that made it, which is the consumer's own task. A channel that was never received
+on by its maker, like one from `async_to_sync(layer.new_channel)()`, is kept for a minute, and for another minute after
+each receive.
 
-When Redis refuses a SUBSCRIBE, stock tells the log once a second, and the caller waits forever. Here the caller gets
-the error, and the other subscriptions of the connection go on.
+When Redis refuses a SUBSCRIBE, stock logs this once a second, and the caller waits forever. Here the caller gets the
+error, and the connection's other subscriptions continue.
 
-Stock keeps whatever comes for a consumer that does not keep up; here all consumers' queues share a bound.
+Stock queues everything for a consumer that does not keep up. Here all consumers' queues share a limit.
 
-Stock takes any name of a group or a channel; here the names that the other layers refuse are refused (names.py).
+Stock accepts any name of a group or a channel. Here names that the other layers refuse are refused too (names.py).
 
-Every layer here adds a group's name to its events, since a channel that is in several groups, like
-a hub's, could not tell them apart. `receive` takes it out again: a consumer gets what was sent, as with
-stock. A hub asks for events with their group, by `deliver` or `receive_with_group`.
+Every layer here adds the group's name to its events, because a channel in several groups, like a hub's, could not tell
+them apart. `receive` removes it, so that a consumer gets what was sent, as with stock. A hub gets events with their
+group from `deliver` or `receive_with_group`.
 """
 
 from __future__ import annotations
@@ -60,31 +60,31 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Less than the 5 s that Daphne grants a handshake: the application fails first, and says so.
+# Less than Daphne's 5 s for a handshake: the application fails first and logs the reason.
 CONFIRMATION_SECONDS = 3
-WAITING_SECONDS = 0.1  # how often a worker looks whether it has a subscription by now
+WAITING_SECONDS = 0.1  # between two checks whether this worker has a subscription
 RETRY_SECONDS = 0.1  # between two attempts to reach Redis
-CONNECTING_SECONDS = 1.0  # for one attempt; others wait for the lock meanwhile
-FAULT_SECONDS = 1.0  # after what should not have happened
+CONNECTING_SECONDS = 1.0  # for one attempt, which holds the lock
+FAULT_SECONDS = 1.0  # after an unexpected exception
 DROPPED = Counter("channel_layer_dropped_events", "Events that were dropped because their consumer did not keep up")
-UNUSED_SECONDS = 60.0  # for a channel that its maker has not received on; as the core layer's `expiry`
-# That wait for a consumer whose own send waits for its client: as many as the core layer has room for.
+UNUSED_SECONDS = 60.0  # for a channel that its maker has not received on; the same as the core layer's `expiry`
+# Limits of the queue of a consumer whose own send waits for its client. The number is the core layer's capacity.
 MOST_EVENTS = 10_000
 MOST_BYTES = 16 * 2**20
-# In the manner of the core layer's own `__asgi_channel__`.
+# Named like the core layer's own `__asgi_channel__`.
 GROUP_KEY = "__asgi_group__"
 
 
 def as_sent(event: dict[str, Any]) -> dict[str, Any]:
-    """The event without its group's name. A copy: the core layer gives one event to several channels."""
-    if not isinstance(event, dict):  # pub/sub carries anything that can be serialized
+    """A copy of the event without its group's name. The core layer shares one event among several channels."""
+    if not isinstance(event, dict):  # pub/sub can carry anything that can be serialized
         return event
     return {key: value for key, value in event.items() if key != GROUP_KEY}
 
 
 @dataclass
 class Asked:
-    """A command that Redis answers once for each channel, or once with an error for all of them."""
+    """A command that Redis answers once per channel, or with a single error for all of them."""
 
     command: str
     channels: list[str]
@@ -96,9 +96,9 @@ class Asked:
 
 
 class PooledConnection(GuardedConnection):
-    """Connects again before it is used, if it was lost while it lay in the pool.
+    """Reconnects before use if the connection was lost while in the pool.
 
-    redis-py does that only where maintenance notifications are off, and they are on by default.
+    redis-py does that only if maintenance notifications are off, and they are on by default.
     """
 
     async def connect(self) -> None:
@@ -108,7 +108,7 @@ class PooledConnection(GuardedConnection):
 
 
 class ConfirmingPubSub(PubSub):
-    """Tells which SUBSCRIBE Redis has confirmed, and which it has refused; redis-py drops those answers."""
+    """Reports which SUBSCRIBE Redis has confirmed and which it has refused. redis-py drops those answers."""
 
     def __init__(
         self,
@@ -123,12 +123,12 @@ class ConfirmingPubSub(PubSub):
         self.confirmed = confirmed
         self.refused = refused
         self.resubscribed = resubscribed
-        self.asked: deque[Asked] = deque()  # without an answer so far; an error does not say what it answers
+        self.asked: deque[Asked] = deque()  # unanswered commands in order, because an error does not name its command
 
     async def on_connect(self, connection: Any) -> None:
         self.asked.clear()
         await self.publishers.disconnect(inuse_connections=False)
-        for channel in self.pending_unsubscribe_channels:  # what nobody wants any more is not subscribed to again
+        for channel in self.pending_unsubscribe_channels:  # do not subscribe to these again
             self.channels.pop(channel, None)
         self.pending_unsubscribe_channels.clear()
         again = self.subscribed
@@ -138,11 +138,11 @@ class ConfirmingPubSub(PubSub):
 
     @property
     def reader(self) -> Any:
-        """Another one for each time that the connection was made."""
+        """The reader of the connection. It is a new object after each reconnect."""
         return self.connection and self.connection._reader
 
     async def connect_within(self, seconds: float) -> None:
-        """Returns at once if it is connected."""
+        """Connects, or returns at once if connected."""
         try:
             async with asyncio.timeout(seconds):
                 await self.connect()  # type: ignore[no-untyped-call]
@@ -152,7 +152,8 @@ class ConfirmingPubSub(PubSub):
             raise
 
     async def _execute(self, conn: Any, command: Any, *args: Any, **options: Any) -> Any:
-        """What is read, which is no command, is not tried again here: nobody else may be connecting then."""
+        """Retries commands, but not reads (which have no arguments): a retried read could reconnect at the same time
+        as another task."""
         if not args:
             return await command(**options)
 
@@ -176,7 +177,7 @@ class ConfirmingPubSub(PubSub):
         return await super().handle_message(response, ignore_subscribe_messages)  # type: ignore[no-untyped-call]
 
     def handle_error(self, error: RedisError) -> list[str]:
-        """The channels to subscribe to one at a time, because Redis refused them together.
+        """Returns the channels to subscribe to one at a time, because Redis refused them together.
 
         Raises ConnectionError if the error is about the connection.
         """
@@ -192,12 +193,12 @@ class ConfirmingPubSub(PubSub):
         return []
 
     def forget(self, channel: str) -> None:
-        """Redis has refused it; do not ask again after a reconnect."""
+        """Redis has refused the channel: do not subscribe to it again after a reconnect."""
         self.channels.pop(self.encoder.encode(channel), None)
 
 
 class Confirmation(asyncio.Event):
-    """Set by Redis' answer to a SUBSCRIBE."""
+    """Set when Redis answers a SUBSCRIBE."""
 
     refusal: RedisError | None = None
 
@@ -229,7 +230,7 @@ class Shard(RedisSingleShardConnection):
     def _refuse(self, channel: str, error: RedisError) -> None:
         confirmation = self._confirmations.get(channel)
         if confirmation is None or confirmation.is_set():
-            # Its receivers wait on. The next reconnect asks again.
+            # Its receivers keep waiting. The next reconnect subscribes again.
             logger.error("nothing arrives from %s any more, Redis refused SUBSCRIBE: %s", channel, error)
             return
         confirmation.refusal = error
@@ -240,11 +241,11 @@ class Shard(RedisSingleShardConnection):
         return confirmation is not None and confirmation.is_set()
 
     async def subscribe(self, channel: str) -> None:
-        """Raises TimeoutError when Redis does not confirm, RedisError when it cannot be asked or refuses."""
+        """Raises TimeoutError if Redis does not confirm, and RedisError if it refuses or cannot be reached."""
         confirmation = self._confirmations.setdefault(channel, Confirmation())
         try:
             await super().subscribe(channel)
-            # Outside the lock that the shard's commands share: others need not wait for this answer.
+            # Outside the lock that the shard's commands share, so that other commands do not wait for this answer.
             async with asyncio.timeout(CONFIRMATION_SECONDS):
                 await confirmation.wait()
         except (RedisError, TimeoutError):
@@ -259,7 +260,7 @@ class Shard(RedisSingleShardConnection):
             raise RedisConnectionError(f"{channel} was unsubscribed before Redis had confirmed it")
 
     def _forget_refused(self, channel: str, confirmation: Confirmation) -> None:
-        if self._confirmations.get(channel) is confirmation:  # it may have been asked for again meanwhile
+        if self._confirmations.get(channel) is confirmation:  # otherwise it was requested again meanwhile
             del self._confirmations[channel]
             self._subscribed_to.discard(channel)
             if self._pubsub:
@@ -267,18 +268,18 @@ class Shard(RedisSingleShardConnection):
 
     async def unsubscribe(self, channel: str) -> None:
         if confirmation := self._confirmations.pop(channel, None):
-            confirmation.set()  # whoever still waits for it waits in vain
+            confirmation.set()  # wake pending subscribe() calls, which then raise
         try:
             await super().unsubscribe(channel)
         finally:
-            # Stock would think it subscribed still when this fails, and never ask Redis for it again.
+            # If this fails, stock would still consider the channel subscribed and never subscribe again.
             self._subscribed_to.discard(channel)
 
     async def _do_receiving(self) -> None:
-        """Stock ends for good on the TimeoutError of an attempt to connect, and nobody looks; writes a lost
-        connection's traceback into the log, and does nothing for a second; and connects while somebody else
-        does on the same connection, by which both fail."""
-        whole: Any = None  # the reader of a connection on which nobody is still connecting
+        """Stock's task ends silently on the TimeoutError of a connection attempt. For a lost connection it logs a
+        traceback and does nothing for a second. It also connects while another task connects on the same connection,
+        and then both fail."""
+        whole: Any = None  # the reader of a fully established connection
         interrupted = False
         while True:
             try:
@@ -294,7 +295,7 @@ class Shard(RedisSingleShardConnection):
                 interrupted = False
             except (RedisError, OSError, TimeoutError) as fault:
                 if not interrupted:
-                    logger.warning("the subscription is lost, and made anew as soon as Redis answers: %s", fault)
+                    logger.warning("the subscription is lost and will be restored as soon as Redis answers: %s", fault)
                 interrupted = True
                 async with self._lock:
                     if pubsub and pubsub.connection and pubsub.reader is whole:
@@ -306,7 +307,8 @@ class Shard(RedisSingleShardConnection):
                 await asyncio.sleep(FAULT_SECONDS)
 
     async def _receive_some(self, pubsub: Any) -> None:
-        """All that has arrived: redis-py's get_message() takes longer for one than the layer for ten."""
+        """Handles everything that has arrived. redis-py's get_message() takes longer for one message than the layer
+        takes for ten."""
         one_at_a_time: list[str] = []
         for response in await pubsub.connection.arrived():
             if isinstance(response, RedisError):
@@ -323,7 +325,7 @@ class Shard(RedisSingleShardConnection):
             self.channel_layer.resubscribed.set()
 
     async def resubscribe(self) -> None:
-        """Gives up the connection; the receiving task, whose reading fails, connects and subscribes anew."""
+        """Closes the connection. The receiving task's read fails, and the task connects and subscribes again."""
         if self._pubsub and self._pubsub.connection:
             await self._pubsub.connection.disconnect()
 
@@ -338,7 +340,7 @@ class Shard(RedisSingleShardConnection):
 
 
 class Delivery:
-    """In the place of a channel's queue: what arrives is handled where it arrives."""
+    """Replaces a channel's queue and handles each event when it arrives."""
 
     def __init__(
         self, handle: Callable[[dict[str, Any]], None], deserialize: Callable[[bytes], dict[str, Any]]
@@ -347,10 +349,10 @@ class Delivery:
         self.deserialize = deserialize
 
     def clear(self) -> None:
-        """Nothing waits here."""
+        """Does nothing: nothing is queued here."""
 
     def put_nowait(self, data: bytes) -> None:
-        """Raises nothing: what was read with it is for others."""
+        """Never raises, because the events read together with this one are for other channels."""
         try:
             self.handle(self.deserialize(data))
         except Exception:
@@ -358,16 +360,16 @@ class Delivery:
 
 
 class Events:
-    """What waits for all consumers of this process together. When it becomes too much, the longest queue is dropped.
+    """Counts the events queued for all consumers of this process. When they are too many, the longest queue is dropped.
 
-    All members of a group are given one event: it takes its memory once, however many queues hold it.
+    All members of a group share one event, so its memory counts once, however many queues hold it.
     """
 
     def __init__(self, size: int) -> None:
         self.size = size
         self.held = 0
-        self._references: dict[int, int] = {}  # how many hold an event, by its identity
-        self._queues: set[ConsumerQueue] = set()  # that hold any
+        self._references: dict[int, int] = {}  # the number of queues that hold an event, by its id()
+        self._queues: set[ConsumerQueue] = set()  # the non-empty queues
 
     def add(self, queue: ConsumerQueue, event: bytes) -> None:
         holders = self._references.get(id(event), 0)
@@ -392,11 +394,11 @@ EVENTS = Events(memory_limit() // SHARE)
 
 
 class ConsumerQueue(asyncio.Queue[bytes]):
-    """What has come for a channel and was not received yet. Stock's has no bound.
+    """Events for a channel that were not received yet. Stock's queue has no limit.
 
-    A consumer whose send waits for a slow client takes nothing from it: when too much lies here, that client is closed.
-    A consumer may also need longer for each event than the next one needs to come, because of what others send: all
-    queues share a bound, and beyond it the longest is dropped.
+    A consumer whose send waits for a slow client takes no events: when too many are queued, that client is closed.
+    Other clients may also send events faster than the consumer can handle them. For this, all queues share a limit, and
+    above it the longest queue is dropped.
     """
 
     def __init__(self, maker: asyncio.Task[Any] | None = None) -> None:
@@ -411,7 +413,7 @@ class ConsumerQueue(asyncio.Queue[bytes]):
         else:
             super().put_nowait(item)
 
-    # asyncio's source has these two for subclasses to override.
+    # asyncio.Queue provides these two for subclasses to override.
 
     def _put(self, item: bytes) -> None:
         super()._put(item)
@@ -429,7 +431,7 @@ class ConsumerQueue(asyncio.Queue[bytes]):
             self.get_nowait()
 
     def drop(self) -> None:
-        """All of it: what is left would be no less out of date."""
+        """Drops all events: any that were kept would be just as outdated."""
         dropped = self.qsize()
         self.clear()
         DROPPED.inc(dropped)
@@ -442,9 +444,9 @@ class LoopLayer(RedisPubSubLoopLayer):
         self._names = StrictNames()
         self.resubscribed = asyncio.Event()
         self._shards = [Shard(host, self) for host in decode_hosts(hosts)]
-        self._received_on: dict[str, bool] = {}  # the channels whose makers still run
+        self._received_on: dict[str, bool] = {}  # channels whose makers still run
         self._unused: dict[str, asyncio.TimerHandle] = {}
-        self._forgetting: set[asyncio.Task[None]] = set()  # the loop holds its tasks weakly
+        self._forgetting: set[asyncio.Task[None]] = set()  # strong references, because the loop's are weak
 
     async def _subscribe_to_channel(self, channel: str) -> None:
         self.channels[channel] = ConsumerQueue()
@@ -461,7 +463,7 @@ class LoopLayer(RedisPubSubLoopLayer):
     async def receive(self, channel: str) -> dict[str, Any]:
         self._names.require_valid_channel_name(channel)
         shard = self._get_shard(channel)
-        if channel in self.channels and not shard.is_confirmed(channel):  # someone else has just asked for it
+        if channel in self.channels and not shard.is_confirmed(channel):  # another call is subscribing to it
             await shard.subscribe(channel)
         if channel in self._received_on:
             self._received_on[channel] = True
@@ -482,7 +484,7 @@ class LoopLayer(RedisPubSubLoopLayer):
         try:
             return as_sent(await super().receive(channel))
         finally:
-            if channel not in self.channels:  # stock forgets a channel when this is cancelled
+            if channel not in self.channels:  # stock removes a channel when this is cancelled
                 waiting.clear()
 
     async def group_add(self, group: str, channel: str) -> None:
@@ -517,7 +519,7 @@ class LoopLayer(RedisPubSubLoopLayer):
             await shard.resubscribe()
 
     async def new_channel(self, prefix: str = "specific.") -> str:
-        """A channel that is forgotten when the current task ends, or a minute later if nothing has received on it."""
+        """Makes a channel that lives until the current task ends, or a minute longer if it was not received on."""
         channel: str = await super().new_channel(prefix)
         if task := asyncio.current_task():
             self.channels[channel] = ConsumerQueue(task)
@@ -565,7 +567,7 @@ class LoopLayer(RedisPubSubLoopLayer):
         try:
             await self._get_shard(channel).unsubscribe(channel)
         except RedisError as error:
-            logger.info("could not unsubscribe from %s: %s", channel, error)  # a lost connection has no subscriptions
+            logger.info("could not unsubscribe from %s: %s", channel, error)  # a lost connection has no subscription
 
 
 class ConfirmedPubSubChannelLayer(RedisPubSubChannelLayer):
@@ -580,12 +582,12 @@ class ConfirmedPubSubChannelLayer(RedisPubSubChannelLayer):
         return layer
 
     def deliver(self, channel: str, handle: Callable[[dict[str, Any]], None]) -> None:
-        """Hands each message of the channel to `handle` in the place of `receive`: for one
-        who handles them at once, a queue and a task to wake would be the larger part of the work."""
+        """Passes each message of the channel to `handle`, instead of `receive`. For a caller that handles messages at
+        once, a queue and waking a task would be most of the work."""
         self._get_layer().deliver(channel, handle)
 
     def published(self, group: str, message: dict[str, Any]) -> tuple[str, bytes]:
-        """The channel of Redis by which the group hears, and what `group_send` would publish there."""
+        """The group's Redis channel, and the data that `group_send` would publish there."""
         channel: str = self._get_layer()._get_group_channel_name(group)
         return channel, self.serialize({**message, GROUP_KEY: group})
 

@@ -1,23 +1,25 @@
-"""channels_redis' core layer, thinly subclassed for what dead processes and sockets leave behind.
+"""channels_redis' core layer, thinly subclassed to clean up after dead processes and closed sockets.
 
-A process that is killed takes its channels out of no group. Stock keeps them there for a day, and writes each
-message for them too. Here a process says every few seconds that it lives, and has a list of its memberships in
-Redis; what is on the list of one that has been silent for `expiry` seconds the others remove. The layer drops
-what was not fetched for as long, so nobody is owed anything then. Who comes back, thawed or joined again, puts
-its memberships back: heartbeat.lua does all of it.
+A killed process cannot remove its channels from their groups. Stock keeps them there for a day, and stores each message
+for them too. Here every process sends a heartbeat every few seconds and keeps a list of its memberships in Redis. When
+a process has been silent for `expiry` seconds, the others remove the memberships on its list. Nothing is lost, because
+the layer drops messages that were not fetched for that long. A process that comes back, unfrozen or reconnected,
+restores its memberships. heartbeat.lua does all of this.
 
-What comes for a channel whose receiver has gone, sent before it left its groups, stock keeps in the process for
-ever: a queue for about every second member that leaves a busy room. Here a channel that was received on ends with the
-task that made it, which for a consumer is its own, and what still comes is dropped. A channel that was not, like one
-that `async_to_sync(layer.new_channel)()` has made, is kept for `expiry` seconds, and again after each receive.
+A message may still arrive for a channel whose receiver has gone, if it was sent before the channel left its groups.
+Stock keeps such messages in the process forever: one queue for about every second member that leaves a busy room. Here
+a channel that was received on ends with the task that made it, which is the consumer's own task, and later messages are
+dropped. A channel that was never received on by its maker, like one from `async_to_sync(layer.new_channel)()`, is kept
+for `expiry` seconds, and again after each receive.
 
-After a restart of Redis the connections in the pools are dead, and the first use of each fails: every worker's next
-handshake. Here each is looked at before it is used. Stock's `receive` raises while Redis is away, and every socket of
-the worker closes; here it waits. Memberships that a Redis comes back without, with other data or none, are put back.
+After a restart of Redis the connections in the pools are closed, and the first use of each fails, which fails every
+worker's next handshake. Here each connection is checked before use. Stock's `receive` raises while Redis is down, and
+every socket of the worker closes; here it waits. If Redis comes back without the memberships, they are restored.
 
-A second layer's prefix that does not begin with `asgi` gets that in front, since Redis' user may touch no other keys.
+A prefix that does not begin with `asgi`, as a second layer may have, gets `asgi` in front, because Redis' user may not
+access other keys.
 
-A group's name is added to its events, and taken out for consumers, as by the other layers (channel_layer.py).
+The group's name is added to its events and removed for consumers, as in the other layers (channel_layer.py).
 """
 
 from __future__ import annotations
@@ -44,25 +46,25 @@ from app.names import StrictNames
 logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 5.0
-# A process that comes back later than this finds none of its sockets open.
+# A process that comes back later than this has no open sockets left.
 RETURN_SECONDS = 3600
-# What is raised while Redis is away, and not what Redis answers.
+# Exceptions raised while Redis is down, unlike errors that Redis answers.
 OUTAGES = (RedisConnectionError, RedisTimeoutError, OSError)
-# The only keys of layers that Redis' user may touch begin with this: services/redis/redis-start.sh.
+# Redis' user may access only layer keys that begin with this: services/redis/redis-start.sh.
 OWN_KEYS = "asgi"
 
 HEARTBEAT = Path(__file__).with_name("heartbeat.lua").read_text()
 
 
 def owner_of(channel: str) -> str:
-    """The process that alone receives on this channel; empty for a channel that anybody may receive on."""
+    """The only process that receives on this channel. Empty for a channel that any process may receive on."""
     queue, mark, _ = channel.partition("!")
     return queue.rpartition(".")[2] if mark else ""
 
 
 class ConsumerQueue(BoundedQueue):
-    """What has come for a channel. Stock's drops the oldest when it is full, without a word; here the client is
-    closed for which the channel's consumer waits."""
+    """Messages for a channel. A full stock queue silently drops the oldest. Here, if the channel's consumer waits for a
+    slow client, that client is closed instead."""
 
     def __init__(self, capacity: int, maker: asyncio.Task[Any] | None) -> None:
         super().__init__(capacity)
@@ -77,13 +79,13 @@ class ConsumerQueue(BoundedQueue):
 
 
 class Buffers(defaultdict[str, Any]):
-    """What has come for each channel; nothing is kept for one that has ended."""
+    """Queues of messages, by channel. Nothing is kept for a channel that has ended."""
 
     def __init__(self, capacity: int) -> None:
         super().__init__()
         self.capacity = capacity
         self.makers: dict[str, asyncio.Task[Any]] = {}
-        self.ended: dict[str, float] = {}  # from when
+        self.ended: dict[str, float] = {}  # when each channel ends or ended
 
     def __missing__(self, channel: str) -> Any:
         ended = self.ended.get(channel)
@@ -93,12 +95,12 @@ class Buffers(defaultdict[str, Any]):
         return queue
 
     def end(self, channel: str, seconds: float) -> None:
-        """For so many seconds there may be something on its way to the channel."""
+        """Ends the channel now. Messages for it may still arrive for this many seconds."""
         self.pop(channel, None)
         self._end_at(monotonic(), channel, seconds)
 
     def end_later(self, channel: str, seconds: float) -> None:
-        """Unless it is revived within so many seconds."""
+        """Ends the channel in this many seconds, unless it is revived before."""
         self._end_at(monotonic() + seconds, channel, seconds)
 
     def revive(self, channel: str) -> None:
@@ -118,29 +120,29 @@ class CoreChannelLayer(StrictNames, RedisChannelLayer):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         prefix: str = self.prefix
-        if not prefix.startswith(OWN_KEYS):  # a second layer's; the `@` is in no name, so no keys are shared
+        if not prefix.startswith(OWN_KEYS):  # a second layer's; names cannot contain `@`, so no keys are shared
             self.prefix: str = f"{OWN_KEYS}@{prefix}"
         self.receive_buffer = Buffers(self.capacity)
-        self._received_on: dict[str, bool] = {}  # the channels whose makers still run
-        self._memberships: dict[str, set[str]] = {}  # groups, by the channels of this process
+        self._received_on: dict[str, bool] = {}  # channels whose makers still run
+        self._memberships: dict[str, set[str]] = {}  # groups, by channel of this process
         self._beating: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = WeakKeyDictionary()
 
     def create_pool(self, index: int) -> Any:
         host = self.hosts[index]
-        # Sentinel's connections are of a class of their own; other addresses than redis:// choose theirs.
+        # Sentinel has its own connection class, and addresses other than redis:// select theirs.
         return create_pool(host if "master_name" in host else {"connection_class": PooledConnection, **host})
 
     @property
     def channels(self) -> dict[str, Any]:
-        """Those for which something lies here, to be received."""
+        """The channels with a queue in this process."""
         return self.receive_buffer
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
         await super().group_send(group, {**message, GROUP_KEY: group})
 
     async def group_add(self, group: str, channel: str) -> None:
-        """Listed first, so that nothing is unlisted whenever the process dies."""
-        # First of all: heartbeat.lua could not read a list with a blank in a name.
+        """Lists the membership before it exists, so that none is missing from the list when the process dies."""
+        # Checked before listing: heartbeat.lua could not parse a list with a space in a name.
         self.require_valid_group_name(group)
         self.require_valid_channel_name(channel)
         await self._live()
@@ -194,14 +196,14 @@ class CoreChannelLayer(StrictNames, RedisChannelLayer):
                 self.receive_buffer.end_later(channel, self.expiry)
 
     async def receive_single(self, channel: str) -> Any:
-        """Waits while Redis is away."""
+        """Waits while Redis is down."""
         interrupted = False
         while True:
             try:
                 return await super().receive_single(channel)
             except OUTAGES as fault:
                 if not interrupted:
-                    logger.warning("nothing can be received until Redis answers again: %s", fault)
+                    logger.warning("cannot receive until Redis answers again: %s", fault)
                 interrupted = True
                 await asyncio.sleep(RETRY_SECONDS)
 
@@ -209,7 +211,7 @@ class CoreChannelLayer(StrictNames, RedisChannelLayer):
         try:
             await super()._clean_receive_backup(index, channel)
         except OUTAGES as fault:  # nothing awaits this task
-            logger.info("a message on %s may come twice: %s", channel, fault)
+            logger.info("a message on %s may be delivered twice: %s", channel, fault)
 
     async def close_pools(self) -> None:
         if beating := self._beating.pop(asyncio.get_running_loop(), None):
@@ -223,10 +225,10 @@ class CoreChannelLayer(StrictNames, RedisChannelLayer):
     def _list_of(self, process: str) -> str:
         return f"{self.prefix}:memberships:{process}"
 
-    # ── The heart ──────────────────────────────────────────────────────────────────────────────
+    # ── Heartbeat ──────────────────────────────────────────────────────────────────────────────
 
     async def _live(self) -> None:
-        """Beats from now on, as long as the running loop does. Raises when Redis cannot be asked for the first."""
+        """Starts heartbeats for as long as the loop runs. Raises if the first one cannot reach Redis."""
         loop = asyncio.get_running_loop()
         if loop not in self._beating:
             await self._beat()
@@ -241,7 +243,7 @@ class CoreChannelLayer(StrictNames, RedisChannelLayer):
             except (RedisError, OSError, TimeoutError) as fault:
                 logger.info("no heartbeat: %s", fault)
             except Exception:
-                logger.exception("the heart stumbled")
+                logger.exception("the heartbeat failed")
 
     async def _beat(self) -> None:
         arguments = (self.prefix, self.client_prefix, self.expiry, self.group_expiry, RETURN_SECONDS)
@@ -250,12 +252,12 @@ class CoreChannelLayer(StrictNames, RedisChannelLayer):
             if not known and not returned:
                 await self._put_back(shard)
             if returned:
-                logger.warning("was taken for dead: %d memberships of groups are put back", returned)
+                logger.warning("other processes considered this one dead: restored %d group memberships", returned)
             if removed:
-                logger.warning("removed %d memberships of groups that dead processes had left", removed)
+                logger.warning("removed %d group memberships of dead processes", removed)
 
     async def _put_back(self, shard: int) -> None:
-        """Redis does not know this process: it is new, or Redis has come back with other data."""
+        """Restores memberships when Redis does not know this process: it is new, or Redis came back with other data."""
         memberships = [
             (group, channel)
             for channel, groups in self._memberships.items()
@@ -270,4 +272,4 @@ class CoreChannelLayer(StrictNames, RedisChannelLayer):
             pipeline.zadd(self._group_key(group), {channel: time()})
             pipeline.expire(self._group_key(group), self.group_expiry)
         await pipeline.execute()
-        logger.warning("Redis had lost %d memberships of groups; they are put back", len(memberships))
+        logger.warning("Redis had lost %d group memberships; they are restored", len(memberships))

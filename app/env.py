@@ -17,7 +17,7 @@ from environs import EnvValidationError, FileAwareEnv, ValidationError, validate
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-# Compose reads these itself; the list is Compose's, the meaning is in its manual.
+# Compose's own list of the variables that it reads itself. Its manual explains them.
 COMPOSE_OWN = frozenset(
     {
         "COMPOSE_ANSI",
@@ -38,27 +38,27 @@ COMPOSE_OWN = frozenset(
     }
 )
 
-# compose.yaml joins the containers with these: an operator's value would be ignored.
+# compose.yaml sets these itself; an operator's value would be ignored.
 WIRING = frozenset(
     {"DATA_DIR", "DEBUG", "PROJECT", "REDIS_URL", "REDIS_PASSWORD", "SECRET_KEY", "SERVICE", "WEBSOCKETS"}
 )
 
-# Names as Channels has them. One that began with a hyphen would be an option of runworker's.
+# Channels' names, but without a leading hyphen, which runworker would take for an option.
 CHANNEL = r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,98}"
 CHANNELS = validate.Regexp(rf"^({CHANNEL}( +{CHANNEL})*)?$", error="Expected names of channels, separated by blanks.")
 
-# What stands between // and @ in an address may be a password.
+# The text between // and @ in an address may be a password.
 CREDENTIALS = re.compile(r"//[^/@]*@")
-# Compose takes a size of more digits than these for less than nothing, and so for no limit.
+# Compose reads a size with more digits as a negative number, and so as no limit.
 SIZE = validate.Regexp(r"^[1-9]([0-9]{0,8}(k|kb|m|mb|g|gb)|[0-9]{0,14}b)$", error="Expected a size such as 512m or 2g.")
 MOST_PIDS = 4_194_304  # the kernel's own limit: https://man7.org/linux/man-pages/man5/proc_sys_kernel.5.html, pid_max
-# https://github.com/distribution/reference: what the engine takes for an image.
+# https://github.com/distribution/reference: what the engine accepts as an image.
 IMAGE = validate.Regexp(
     r"^([A-Za-z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
     r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$",
     error="Expected an image such as python:3.13-slim or registry.example:5000/python@sha256:….",
 )
-# deploy/dotenv.sh judges it before anything is built: it names images, with a hyphen and a service behind it.
+# deploy/dotenv.sh checks it before anything is built, because images are named after it: PROJECT-SERVICE.
 PROJECT = validate.Regexp(
     r"^[a-z0-9]+((_|__|-+)[a-z0-9]+)*-*$",
     error="Expected lower-case letters, digits and hyphens, and one or two underscores between them.",
@@ -74,14 +74,14 @@ ORIGIN = re.compile(
     r"[A-Za-z][A-Za-z0-9+.-]*://(?P<host>[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[1-9][0-9]{0,4}))?"
 )
 IN_BRACKETS = re.compile(r"\[[0-9A-Fa-f:.]+\]")
-# A host name with at least one letter beyond ASCII, wherever it stands.
+# A host name with at least one non-ASCII letter, anywhere in the value.
 BEYOND_ASCII = re.compile(r"(?=[\w.-]*[^\x00-\x7f])[^\s/:,.][^\s/:,]*")
-LONGEST_HOST = 253  # https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4; nginx.conf has room for as many
+LONGEST_HOST = 253  # https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4; nginx.conf has room for this many
 HOST = re.compile(r"\*|\.?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
 
 
 class Environment(FileAwareEnv):
-    """environs' reader with errors deferred to `seal()`, and the two casts that it lacks."""
+    """environs' reader, with errors deferred to `seal()` and the casts that it lacks."""
 
     def __init__(self) -> None:
         super().__init__(eager=False, strip_whitespace=True)
@@ -99,7 +99,7 @@ class Environment(FileAwareEnv):
         return self._words(name, default, _host)
 
     def _words(self, name: str, default: list[str], check: Callable[[str], None]) -> list[str]:
-        """White space around a word does not count; an empty list is no list, unless it is the default."""
+        """Strips white space around each word. Refuses an empty list, unless it is the default."""
 
         def every(values: list[str]) -> None:
             words = [value.strip() for value in values if value.strip()]
@@ -113,14 +113,14 @@ class Environment(FileAwareEnv):
 
     @property
     def names(self) -> set[str]:
-        """The variables asked for so far."""
+        """The variables read so far."""
         return set(self._fields)
 
 
 def origin(value: str) -> None:
-    """Validates a scheme, a host and an optional port, and nothing else: no path, no final slash.
+    """Accepts only a scheme, a host and an optional port: no path, no final slash.
 
-    The scheme may be an app's own (`capacitor://localhost`); `null` and `file://` have no host.
+    The scheme may be an app's own (`capacitor://localhost`). `null` and `file://` have no host and are refused.
     """
     parts = ORIGIN.fullmatch(value)
     if parts is None or not _is_address_or_name(parts["host"]) or not 0 < int(parts["port"] or 1) < 65536:
@@ -128,14 +128,14 @@ def origin(value: str) -> None:
 
 
 def web_address(value: str) -> None:
-    """Validates the origin of a page: one that begins with http:// or https://."""
+    """Accepts only an origin that begins with http:// or https://."""
     if not value.startswith(("http://", "https://")):
         raise ValidationError("Expected http:// or https:// and a host, such as https://example.com:8443.")
     origin(value)
 
 
 def _is_address_or_name(host: str) -> bool:
-    """What is in brackets has to be an IPv6 address, as browsers write it: what they send is compared with it."""
+    """Whether a host in brackets is an IPv6 address as browsers write it. It is compared with what they send."""
     return not host.startswith("[") or host.lower() == _shortest(host)
 
 
@@ -147,8 +147,8 @@ def _shortest(address: str) -> str:
 
 
 def _as_browsers_do(value: str) -> str:
-    """How browsers send an IPv6 address, or a name with letters beyond ASCII; that is what has to be written. Empty for
-    other values."""
+    """A hint how browsers send this IPv6 address or non-ASCII name, which is how it must be written. Empty for other
+    values."""
     address = IN_BRACKETS.search(value)
     if address and not _is_address_or_name(address.group()) and (better := _shortest(address.group())):
         return f" Write {value.replace(address.group(), better)}, as browsers do."
@@ -163,7 +163,7 @@ def _as_browsers_do(value: str) -> str:
 
 
 def _encoded(name: str) -> str:
-    """Browsers also take what IDNA 2008 has no place for, as an emoji: https://url.spec.whatwg.org/#idna."""
+    """Browsers also accept names that IDNA 2008 does not allow, such as an emoji: https://url.spec.whatwg.org/#idna."""
     try:
         return idna.encode(name, uts46=True).decode()
     except idna.IDNAError:
@@ -172,18 +172,18 @@ def _encoded(name: str) -> str:
 
 
 def _network(value: str) -> None:
-    if value == "gateway":  # services/nginx/nginx-environment.sh knows its address
+    if value == "gateway":  # services/nginx/nginx-environment.sh looks up its address
         return
     try:
         ipaddress.ip_network(value, strict=False)
         if not NETWORK.fullmatch(value):
-            raise ValueError  # 10.0.0.0/255.0.0.0 and fe80::1%eth0 are Python's, not nginx's
+            raise ValueError  # Python accepts 10.0.0.0/255.0.0.0 and fe80::1%eth0, nginx does not
     except ValueError:
         raise ValidationError("Expected an address, a network such as 10.0.0.0/8, or gateway.") from None
 
 
 def _bind_address(value: str) -> None:
-    """As Compose takes it in `ports`, where a colon would end an IPv6 address that has no brackets."""
+    """Accepts what Compose accepts in `ports`, where a colon would end an IPv6 address without brackets."""
     bare = value.removeprefix("[").removesuffix("]")
     try:
         version: int = ipaddress.ip_address(bare).version
@@ -200,10 +200,9 @@ def _host(value: str) -> None:
 
 
 def declare_stack(env: Environment) -> None:
-    """Asks for what compose.yaml, nginx and the scripts of deploy/ read themselves.
+    """Reads the variables that compose.yaml, nginx and the scripts of deploy/ use.
 
-    Only their syntax is checked here; tests/unit/test_configuration.py keeps the
-    defaults equal to theirs.
+    This checks only their syntax. tests/unit/test_configuration.py keeps the defaults equal to theirs.
     """
     env.str("BIND_ADDRESS", default="127.0.0.1", validate=_bind_address)
     env.int("HTTP_PORT", default=8080, validate=validate.Range(1, 65535))
@@ -258,18 +257,18 @@ def _declare_composes_own(env: Environment) -> None:
     }
     for name in COMPOSE_OWN - {"COMPOSE_ENV_FILES", "COMPOSE_PROJECT_NAME"}:
         env.str(name, default="", validate=rules.get(name, YES_OR_NO))
-    env.str("COMPOSE_ENV_FILES", default="")  # files that Compose itself has found
+    env.str("COMPOSE_ENV_FILES", default="")  # Compose itself has found these files
 
 
 def _compose_files(value: str) -> None:
-    """Compose looks for `.env` and resolves paths where the first file is."""
+    """compose.yaml must come first: Compose looks for `.env` and resolves paths in the first file's folder."""
     separator = os.environ.get("COMPOSE_PATH_SEPARATOR") or ":"
     if value and not re.fullmatch(r"(\./|/.*/)?compose\.yaml", value.split(separator)[0]):
         raise ValidationError(f"Expected compose.yaml first, such as compose.yaml{separator}deploy/uvicorn.yaml.")
 
 
 def unknown(given: Iterable[str], known: set[str]) -> list[str]:
-    """A sentence for each name that nothing reads, with the nearest one that is read."""
+    """A message for each name that nothing reads, with the most similar known name."""
     faults = []
     for name in given:
         if name in WIRING or name.removesuffix("_FILE") in WIRING:
@@ -282,7 +281,7 @@ def unknown(given: Iterable[str], known: set[str]) -> list[str]:
 
 
 def invalid(error: EnvValidationError, sources: Mapping[str, str] | None = None) -> list[str]:
-    """A sentence for each variable that is missing or malformed, with its source where that is not a file."""
+    """A message for each variable that is missing or malformed, with its source unless that is a file."""
     messages: Mapping[str, list[str]] = error.error_messages  # type: ignore[assignment]  # environs: Mapping | list
     return [
         f"{name}: {' '.join(map(str, found))} {_received(name, (sources or {}).get(name))}"

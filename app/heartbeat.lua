@@ -1,15 +1,16 @@
--- Says that a process lives, and takes what the dead have left behind out of Redis.
+-- Records a process' heartbeat and removes the memberships of dead processes from Redis.
 --
--- A process' list of memberships has entries `group channel`. Who is not among the processes, and has a list,
--- was taken for dead meanwhile: frozen, or cut off. It is put back.
+-- A process' list of memberships has entries `group channel`. A process that has a list but is not among the processes
+-- was considered dead meanwhile, because it was frozen or cut off. Its memberships are restored.
 --
--- The clock is Redis', one for all, and may be set. Forward: a process is put back by its next heartbeat. Back: what
--- the dead have left stays for as much longer, and is written to in vain.
+-- The time is that of Redis, one clock for all processes, and it may be changed. If it is set forward, a process is
+-- restored by its next heartbeat. If it is set back, memberships of dead processes stay longer by that much, and
+-- messages are written for them in vain.
 --
--- ARGV  the layer's prefix; the process; seconds of silence after which one is dead; seconds that a group and
---       a list are kept; seconds that a dead process' list is kept, in case it comes back
--- Returns whether the process was on the list, how many memberships were put back, and how many of dead processes
--- were removed.
+-- ARGV  the layer's prefix; the process; seconds of silence after which a process is dead; seconds that a group and
+--       a list are kept; seconds that a dead process' list is kept, in case the process comes back
+-- Returns whether the process was known, how many memberships were restored, and how many memberships of dead
+-- processes were removed.
 local prefix, process = ARGV[1], ARGV[2]
 local silence, keep, keep_of_dead = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local processes = prefix .. ':processes'

@@ -1,6 +1,6 @@
-"""What containers would get, checked before anything is touched: `deploy/resolve.sh | python -m app.report`.
+"""Checks what containers would get, before anything is changed: `deploy/resolve.sh | python -m app.report`.
 
-Compose is the reader of shell, `.env`, further files, overlays and defaults. Nothing here reads any of these itself.
+Compose reads the shell, `.env`, further files, overlays and defaults. This module reads none of these itself.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SHELL_ONLY = ("COMPOSE_DISABLE_ENV_FILE", "COMPOSE_ENV_FILES")
 LOOPBACK = re.compile(r"localhost|127(\.[0-9]+){3}|::1")
-# NAME=…$…, perhaps with `export` before it; what Compose makes of it is compared with what stands there.
+# NAME=…$…, perhaps after `export`. Compose's value is compared with the text in the file.
 WITH_DOLLAR = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*[=:]\s*(.*\$.*)")
 
 Variables = dict[str, str | None]
@@ -32,19 +32,19 @@ Variables = dict[str, str | None]
 
 @dataclass
 class Reading:
-    """What deploy/resolve.sh has got from Compose."""
+    """What deploy/resolve.sh got from Compose."""
 
-    unreadable: list[str] = field(default_factory=list)  # a sentence for each line that Compose cannot read
+    unreadable: list[str] = field(default_factory=list)  # a message for each line that Compose cannot read
     dollars: list[str] = field(default_factory=list)  # the files' lines with a $
-    shell: list[str] = field(default_factory=list)  # names that are set there, which wins over the files
-    written: list[Variables] = field(default_factory=list)  # what each file says; a later one wins
-    variables: Variables = field(default_factory=dict)  # what counts; None is not set
+    shell: list[str] = field(default_factory=list)  # names set in the shell, which wins over the files
+    written: list[Variables] = field(default_factory=list)  # the variables in each file; a later file wins
+    variables: Variables = field(default_factory=dict)  # the effective values; None means not set
     model: dict[str, Any] | None = None  # the resolved project
-    refusal: str = ""  # or why Compose has none
+    refusal: str = ""  # or Compose's reason for refusing it
 
 
 def parse(text: str) -> Reading:
-    """Sections that begin with `==== NAME`."""
+    """Parses sections that begin with `==== NAME`."""
     sections = {
         head: body for head, _, body in (part.partition("\n") for part in re.split(r"^==== ", text, flags=re.M))
     }
@@ -61,7 +61,7 @@ def parse(text: str) -> Reading:
 
 
 def _environment(service: Mapping[str, Any]) -> Variables:
-    """`docker compose config` doubles each $, so that its output could be read again."""
+    """Undoes the doubling of each $ in the output of `docker compose config`."""
     return {
         name: None if value is None else str(value).replace("$$", "$")
         for name, value in (service.get("environment") or {}).items()
@@ -69,7 +69,7 @@ def _environment(service: Mapping[str, Any]) -> Variables:
 
 
 def report(reading: Reading) -> list[str]:
-    """Every fault; an empty list is a good configuration."""
+    """Every fault. An empty list means a valid configuration."""
     written = {name: value for file in reading.written for name, value in file.items()}
     variables, sources, others = _environments(reading, written)
     found = [*reading.unreadable, *_shapes(variables), *_dollars(reading.dollars, written)]
@@ -95,8 +95,9 @@ def _name(fault: str) -> str:
 def _environments(
     reading: Reading, written: Variables
 ) -> tuple[dict[str, str], dict[str, str], dict[str, dict[str, str]]]:
-    """What counts, where it does not come from a file, and what a service gets that is something else."""
-    # Compose's own variables are asked for by name only where the shell has them.
+    """The effective values, the sources of those that do not come from a file, and all values of services that get
+    different ones."""
+    # resolve.sh reads Compose's own variables by name only if the shell has them.
     common = {name: value for name, value in (written | reading.variables).items() if value is not None and _ours(name)}
     sources = {
         name: "set in the shell, which wins over .env"
@@ -110,7 +111,7 @@ def _environments(
         for service, its in services.items()
     }
     for service, its in given.items():
-        for name in its.keys() - common.keys():  # an overlay's, or a default of compose.yaml
+        for name in its.keys() - common.keys():  # from an overlay, or a default of compose.yaml
             common[name], sources[name] = its[name], f"in the environment of {service}"
     others = {
         service: common | its
@@ -121,12 +122,12 @@ def _environments(
 
 
 def _ours(name: str) -> bool:
-    """A file that a variable names lies on the machine, not here; `unknown` refuses the name."""
+    """Skips `…_FILE`: such a file is on the host, not in this container. `unknown` refuses these names."""
     return name == "COMPOSE_FILE" or (name not in WIRING and not name.endswith("_FILE"))
 
 
 def _shapes(variables: Mapping[str, str]) -> list[str]:
-    """What readers take differently: one strips it, the next one does not."""
+    """Values that different readers parse differently: one strips white space, the next one does not."""
     found = []
     for name, value in variables.items():
         if "\t" in value and "#" in value:
@@ -159,7 +160,10 @@ def _dollars(lines: list[str], written: Variables) -> list[str]:
 
 
 def values(variables: Mapping[str, str], written: list[str], sources: Mapping[str, str]) -> list[str]:
-    """The faults of each variable, or else of those that disagree. Once in a process: importing settings is reading."""
+    """The faults of each variable, or if there are none, of those that contradict each other.
+
+    Works only once per process, because importing the settings reads the environment.
+    """
     os.environ.update(dict.fromkeys(WIRING, "0"))
     # No process can have a zero byte in its environment.
     os.environ.update({name: value for name, value in variables.items() if "\0" not in value})
@@ -177,7 +181,7 @@ def values(variables: Mapping[str, str], written: list[str], sources: Mapping[st
 
 
 def _values_elsewhere(variables: Mapping[str, str]) -> list[str]:
-    """The same in a process of its own."""
+    """Runs `values` in a new process."""
     done = subprocess.run(
         [sys.executable, "-m", "app.report", "--values"],
         input=json.dumps(variables),
@@ -189,7 +193,7 @@ def _values_elsewhere(variables: Mapping[str, str]) -> list[str]:
 
 
 def _whole_numbers(variables: Mapping[str, str]) -> list[str]:
-    """Python reads 1_000, +1 and digits of other scripts too; Compose, nginx and the engine do not."""
+    """Python also accepts 1_000, +1 and digits of other scripts. Compose, nginx and the engine do not."""
     return [
         f"{name}: Expected digits alone, as in {value}. Received {variables[name]!r}."
         for name, value in env.dump().items()
@@ -198,7 +202,7 @@ def _whole_numbers(variables: Mapping[str, str]) -> list[str]:
 
 
 def _wrong_address() -> list[str]:
-    """A PUBLIC_URL on this machine itself, where the stack does not listen, is another program's."""
+    """A PUBLIC_URL on this machine where the stack does not listen would lead to another program."""
     url, port = urlsplit(os.environ["PUBLIC_URL"]), os.environ.get("HTTP_PORT", "8080")
     host = (url.hostname or "").removesuffix(".")
     if not LOOPBACK.fullmatch(host) or url.scheme != "http":
@@ -218,18 +222,18 @@ def _wrong_address() -> list[str]:
 
 
 def _disagreements() -> list[str]:
-    """The rules between settings; they make sense once each value does."""
+    """Checks the rules between settings. Each value must be valid before."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "app.settings"
     import django
     from django.core import checks
 
     django.setup()
-    found = sorted(checks.run_checks(tags=["app"]), key=lambda message: message.id or "")  # Django keeps a set
+    found = sorted(checks.run_checks(tags=["app"]), key=lambda message: message.id or "")  # Django keeps checks in a set, which has no order
     return [f"{m.msg} {m.hint or ''}".strip() for m in found if m.is_serious()]
 
 
 def _names(model: Mapping[str, Any], variables: Mapping[str, str]) -> list[str]:
-    """The scripts of deploy/ read no overlay."""
+    """Refuses a project name from an overlay, because the scripts of deploy/ read no overlays."""
     name = variables.get("COMPOSE_PROJECT_NAME", model["name"])
     if name == model["name"]:
         return []
@@ -239,7 +243,8 @@ def _names(model: Mapping[str, Any], variables: Mapping[str, str]) -> list[str]:
 
 
 def _replicas(model: Mapping[str, Any], variables: Mapping[str, str]) -> list[str]:
-    """`make scale` writes the variable, which an overlay's own number would leave without any effect."""
+    """Refuses a number in an overlay that differs from the variable: `make scale` sets the variable, which would then
+    have no effect."""
     found = []
     for service, its in model["services"].items():
         name = f"{service.upper()}_REPLICAS"
