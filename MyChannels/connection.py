@@ -1,4 +1,4 @@
-"""A process's connection to Redis, besides the channel layer's own."""
+"""A process's connection to Redis for logs and presence. The channel layer has its own."""
 
 from __future__ import annotations
 
@@ -28,23 +28,24 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# For a question with its answer. A member is told within this time that the log cannot be reached.
+# From a question to its answer. Within this time a member learns that the log cannot be reached.
 DEADLINE = 3.0
-ANSWER_SECONDS = 2.0  # silence for so long is a lost connection
+ANSWER_SECONDS = 2.0  # a connection that is silent this long counts as lost
 RETRY_SECONDS = 0.1
 AT_ONCE = 256  # questions in one write
-# Of them in one command: Redis does nothing else meanwhile, and append.lua tidies for so many once.
+# Questions in one command. Redis does nothing else meanwhile, and append.lua tidies once per this many.
 TOGETHER = 50
-TOGETHER_CHARACTERS = 64 * 1024  # but for a single text
-# Of texts that wait for their answers, each with as much for its own keeping: while Redis is slow or away, all that
-# clients may send would be kept for DEADLINE. One character takes up to 12 bytes: the text, and the event twice.
+TOGETHER_CHARACTERS = 64 * 1024  # a single text may be longer
+# Characters of texts that wait for their answers, plus QUESTION_CHARACTERS of overhead for each. Without a bound, all
+# that clients can send within DEADLINE would pile up while Redis is slow or unreachable. One character takes up to
+# 12 bytes: the text, and the event twice.
 MOST_WAITING = 4 * 2**20
-MOST_WAITING_OF_ROOM = MOST_WAITING // 8  # so that other rooms' texts wait a short time behind a flood in one
+MOST_WAITING_OF_ROOM = MOST_WAITING // 8  # so that a flood in one room delays the others only briefly
 QUESTION_CHARACTERS = 200
 
 
 class ResolvedConnection(RedisConnection):
-    """Looks the name of its server up on threads of its own (resolver.py)."""
+    """Resolves its server's name on dedicated threads (resolver.py)."""
 
     async def _connect(self) -> None:
         async with asyncio.timeout(self.socket_connect_timeout):
@@ -59,14 +60,14 @@ class ResolvedConnection(RedisConnection):
                     if self.host == addresses[-1]:
                         raise
         finally:
-            self.host = name  # which messages show
+            self.host = name  # redis-py's messages show it
 
 
 class GuardedConnection(ResolvedConnection):
-    """Says of a connection that was reset just now that it is lost; and takes and gives many at once.
+    """Reports a connection that was just reset as lost, and writes and reads in batches.
 
-    Up to Python 3.13.5, writing to one raises TypeError, which nobody takes for a lost connection:
-    https://github.com/python/cpython/issues/136234, https://github.com/redis/redis-py/pull/4217
+    Up to Python 3.13.5, writing to a reset connection raises TypeError, which no caller treats as a lost
+    connection: https://github.com/python/cpython/issues/136234, https://github.com/redis/redis-py/pull/4217
     """
 
     async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
@@ -76,22 +77,22 @@ class GuardedConnection(ResolvedConnection):
         await super().send_packed_command(command, check_health)
 
     async def disconnect(self, *arguments: Any, **options: Any) -> None:
-        """Also for whoever is reading, who is told only when it is closed: to close it waits until what was written is
-        taken, on a half-open connection for a quarter of an hour."""
+        """Aborts the transport, so that a pending read fails at once. A plain close first waits until the peer has
+        taken all written data: on a half-open connection a quarter of an hour."""
         if self._writer:
             self._writer.transport.abort()
         await super().disconnect(*arguments, **options)
 
     def write(self, commands: Sequence[tuple[Any, ...]]) -> None:
-        """Sends commands without waiting for anything; redis-py's own has a task and a timer for each."""
+        """Sends commands without waiting. redis-py's own method creates a task and a timer for each."""
         if self._writer is None or self._writer.transport.is_closing():
             raise RedisConnectionError("the connection was reset")
         self._writer.write(b"".join([pack_command(command) for command in commands]))
 
     async def arrived(self) -> list[Any]:
-        """All answers that are there, at least one of them; errors among them are not raised.
+        """Waits for at least one answer and returns all that have arrived. Does not raise errors among them.
 
-        redis-py's own has a timer for each answer.
+        redis-py's own method creates a timer for each answer.
         """
         parser: Any = self._parser
         while not (answers := _parsed(parser)):
@@ -107,7 +108,7 @@ def _parsed(parser: Any) -> list[Any]:
 
 
 class Generation:
-    """Stands in a command for the generation of the server that it is sent to."""
+    """A placeholder in a command, replaced by the generation of the server that receives it."""
 
 
 GENERATION = Generation()
@@ -115,7 +116,7 @@ Part = str | int | bytes | Generation
 
 
 class Share(NamedTuple):
-    """A question's own part of a command that serves all who ask it of one room and have seen the same there."""
+    """One question's part of a shared command. Questions about the same room with the same `seen` share one."""
 
     room: str
     seen: tuple[str, int, int]
@@ -133,8 +134,8 @@ class Question(NamedTuple):
 
 
 def generation_of(info: str) -> str:
-    """What services/redis/redis-start.sh named its configuration file by: another one after each unclean
-    stop. Empty on a Redis that was started otherwise."""
+    """The generation in the name of Redis' configuration file. services/redis/redis-start.sh chooses a new one
+    after each unclean stop. Empty if Redis was started in another way."""
     found = re.search(r"^config_file:.*/generation-(\w+)\.conf\s*$", info, re.MULTILINE)
     return found[1] if found else ""
 
@@ -149,7 +150,7 @@ def _settle(questions: list[Question], answer: Any) -> None:
 def _settle_one(question: Question, answer: Any) -> None:
     try:
         if isinstance(answer, ResponseError):
-            # Out of memory, a full disk, a replica: nothing that the sender could fix.
+            # Out of memory, a full disk, a replica: the sender can fix none of these.
             logger.error("Redis refused %s: %s", question.command[0], answer)
             raise Unavailable(f"Redis refused: {answer}") from answer
         question.answer.set_result(question.read(answer) if question.read else answer)
@@ -158,11 +159,11 @@ def _settle_one(question: Question, answer: Any) -> None:
 
 
 class Connection:
-    """Asks Redis over one connection; what is asked while an answer is under way goes together next.
+    """Asks Redis over one connection. Questions that come while an answer is pending are sent together next.
 
-    A question is asked again until DEADLINE when the connection is lost, so each must be one that may be
-    repeated. `on_restart` is called when the connection reaches another run of Redis than the one
-    before: from then on what was asked with `held=True` waits for `release()`.
+    When the connection is lost, questions are asked again until DEADLINE, so each must be safe to repeat.
+    `on_restart` is called when a reconnect finds that Redis was restarted. From then on, questions with
+    `held=True` wait for `release()`.
     """
 
     def __init__(
@@ -180,7 +181,7 @@ class Connection:
         self._holding: deque[Question] | None = None  # a deque: held back
         self._worker: asyncio.Task[None] | None = None
         self._next_tick = self._calm_at = 0.0
-        self._asked: deque[list[Question]] = deque()  # on its way, by command
+        self._asked: deque[list[Question]] = deque()  # sent and not answered yet, by command
         self._unanswered = 0  # characters
         self._unanswered_of: dict[str, int] = {}  # by room
         self._giving_up: asyncio.TimerHandle | None = None
@@ -190,11 +191,11 @@ class Connection:
             password=password,
             socket_timeout=ANSWER_SECONDS,
             socket_connect_timeout=ANSWER_SECONDS,
-            # Repeating is done here: redis-py's own would not know of another run.
+            # This class retries: redis-py's own retry would not notice a restart of Redis.
             retry=Retry(NoBackoff(), 0),
             redis_connect_func=self._connected,
         )
-        if not url.startswith("redis://"):  # for TLS and Unix sockets redis-py has other classes
+        if not url.startswith("redis://"):  # redis-py has other classes for TLS and Unix sockets
             raise ImproperlyConfigured(f"REDIS_URL: expected redis://…, received {url.partition(':')[0]}:")
         self._connection: Any = pool.make_connection()  # type: ignore[no-untyped-call]
 
@@ -205,10 +206,11 @@ class Connection:
         read: Callable[[Any], Any] | None = None,
         held: bool = False,
     ) -> asyncio.Future[Any]:
-        """Redis' answer, undecoded, or what `read` makes of it. Unavailable, or what `read` raises.
+        """Redis' undecoded answer, passed through `read` if given. Raises Unavailable and whatever `read` raises.
 
-        Questions with a share that are sent at the same time become one command, the first's, and behind it the parts
-        of each, in the order of their asking. Its answer is a list of one for each; a refusal is everybody's.
+        Questions with a share that are sent at the same time become one command: the first question's command,
+        followed by the parts of each in the order of the calls. Redis answers with a list of one item for each. An
+        error applies to all of them.
         """
         loop = asyncio.get_running_loop()
         question = Question(command, share, loop.create_future(), read, held, loop.time() + DEADLINE)
@@ -242,7 +244,7 @@ class Connection:
         return True
 
     def _give_up(self) -> None:
-        """One timer for all questions: one each, made and cancelled, costs as much as the rest of asking."""
+        """One timer serves all questions: creating and cancelling one for each would double the cost of asking."""
         loop = asyncio.get_running_loop()
         asked = [*chain(*self._asked), *self._waiting, *(self._holding or ())]
         for question in asked:
@@ -253,14 +255,14 @@ class Connection:
         self._giving_up = loop.call_at(min(left), self._give_up) if left else None
 
     def release(self) -> None:
-        """What was held back goes now."""
+        """Sends the questions that were held back."""
         held, self._holding = self._holding, None
         if held:
             self._waiting.extend(held)
             self._work()
 
     async def close(self) -> None:
-        """Gives up what is still asked."""
+        """Cancels all pending questions."""
         if self._worker:
             self._worker.cancel()
             await asyncio.wait([self._worker])
@@ -286,7 +288,7 @@ class Connection:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _tick(self) -> None:
-        """While there is much to ask, it is asked at ticks; a full batch has nothing to gain by that."""
+        """Under load, sends at common ticks (tick.py). A full batch gains nothing by waiting and goes at once."""
         now = asyncio.get_running_loop().time()
         if now < self._calm_at and len(self._waiting) < AT_ONCE:
             await asyncio.sleep(self._next_tick - now)
@@ -297,13 +299,13 @@ class Connection:
         self._calm_at = self._next_tick if questions > 1 else min(self._next_tick, calm_at)
 
     def _forget_given_up(self) -> None:
-        """During an outage each text that is sent again would be kept once more."""
+        """During an outage clients send their texts again; without this, every repetition would be kept as well."""
         self._waiting = deque(question for question in self._waiting if not question.answer.done())
         if self._holding is not None:
             self._holding = deque(question for question in self._holding if not question.answer.done())
 
     async def _answer_some(self) -> None:
-        """Raises when the connection is lost; what had no answer then is waiting still."""
+        """Raises when the connection is lost; unanswered questions then go back to the queue."""
         connection = self._connection
         if not connection.is_connected:
             await connection.connect()
@@ -317,8 +319,8 @@ class Connection:
                     answers = await connection.arrived()
                 for answer in answers:
                     if isinstance(answer, PushNotification):
-                        continue  # the answer to nothing
-                    # A new connection loads the scripts; and Redis may be loading itself, or want a password again.
+                        continue  # not the answer to a question
+                    # Reconnect: that loads the scripts again. Redis may also still be loading, or ask for a password.
                     if isinstance(answer, (NoScriptError, RedisConnectionError)):
                         raise ConnectionError(str(answer))
                     _settle(asked[0], answer)
@@ -331,13 +333,13 @@ class Connection:
             asked.clear()
 
     def _take(self) -> int:
-        """Moves what goes next from those who wait to those who have asked, by command; how many these are."""
+        """Moves the next batch from `_waiting` to `_asked`, grouped by command. Returns its number of questions."""
         questions = 0
-        latest: dict[str, tuple[object, int, list[Question]]] = {}  # by room: seen, characters, who asks
+        latest: dict[str, tuple[object, int, list[Question]]] = {}  # by room: seen, characters, questions
         for _ in range(min(AT_ONCE, len(self._waiting))):
             question = self._waiting.popleft()
             if question.answer.done():
-                continue  # nobody waits for it any longer
+                continue  # cancelled or timed out
             questions += 1
             if (share := question.share) is None:
                 self._asked.append([question])
@@ -375,7 +377,7 @@ class Connection:
             self._on_restart()
 
     def _hold(self) -> None:
-        """Also what was asked before the restart was noticed."""
+        """Begins to hold questions back, including those asked before the restart was noticed."""
         self._holding = self._holding or deque()
         self._holding.extend(question for question in self._waiting if question.held)
         self._waiting = deque(question for question in self._waiting if not question.held)

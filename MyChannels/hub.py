@@ -1,7 +1,7 @@
-"""One hub per process: one channel of the layer for all rooms, one group membership per room.
+"""One hub per process: one layer channel for all rooms, one group membership per room.
 
-With a group membership for each socket, as in the documented consumers, every message is decoded,
-queued, dispatched and encoded once per member; here once per process.
+The documented consumers have one group membership per socket, so every message is decoded, queued,
+dispatched and encoded once per member. Here that happens once per process.
 """
 
 from __future__ import annotations
@@ -39,38 +39,38 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# The layer names the group of each event by this key: app/channel_layer.py, app/core_layer.py.
+# The layer puts each event's group under this key: app/channel_layer.py, app/core_layer.py.
 GROUP_KEY = "__asgi_group__"
 
-CHECK_SECONDS = 5.0  # between two looks at where a quiet room's log is
+CHECK_SECONDS = 5.0  # between two checks of a quiet room's log position
 PROBE_SECONDS = 10.0  # between two probes of the subscription
 PROBE_ANSWER_SECONDS = 5.0
 RELIEVE_SECONDS = 10.0
 # The core layer forgets a group's members after a day.
 RENEW_SECONDS = 3600.0
-# A room stays open so long after its last member, whose reconnecting then finds it.
+# A room stays open this long after its last member left, so that a reconnecting member finds it open.
 LINGER_SECONDS = 5.0
-# A process without anything to ask notices a restart of Redis by this.
+# By these pings an otherwise idle process notices that Redis was restarted.
 PING_SECONDS = 0.25
-# After a restart, until every process must have noticed it and said what it has seen.
+# How long after a restart every process has noticed it and reported the positions it has seen.
 SETTLE_SECONDS = 1.0
 RETRY_SECONDS = 0.25
-MOST_UNSENT = 10_000  # events; what is dropped is in the log
+MOST_UNSENT = 10_000  # events; further ones are dropped, their messages are in the log
 CANCEL_SECONDS = 0.5
-CLOSE_SECONDS = 2.0  # for what is still to be sent when the hub closes
+CLOSE_SECONDS = 2.0  # to send the remaining events when the hub closes
 
-# What a channel layer raises when Redis is away.
+# What a channel layer raises when Redis is unreachable.
 LAYER_FAULTS = (RedisError, OSError, TimeoutError)
 
 
 class Hub:
-    """What the rooms of one event loop share. `Hub.current()` is the running loop's."""
+    """The state that all rooms of one event loop share. `Hub.current()` is the running loop's."""
 
     _hubs: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, Hub]] = WeakKeyDictionary()
 
     @classmethod
     def current(cls) -> Hub:
-        """The running loop's hub, started when first asked for."""
+        """The running loop's hub, created by the first call."""
         loop = asyncio.get_running_loop()
         if loop not in cls._hubs:
             cls._hubs[loop] = cls(get_channel_layer())
@@ -93,7 +93,7 @@ class Hub:
         self.rooms: dict[str, Room] = {}
         connection = connect(self._redis_restarted)
         self._log: Log = log_on(connection)
-        self._publishes = hasattr(layer, "published")  # not core's and the in-memory layer's
+        self._publishes = hasattr(layer, "published")  # the core and in-memory layers have no such method
         roster = Roster(connection) if connection else None
         self.presence = Presence(
             self.process, roster, announce=self._announce, tell=self._tell_hubs, limit=settings.PRESENCE_LIMIT
@@ -108,7 +108,7 @@ class Hub:
         self._probe = 0
         self._probe_came = asyncio.Event()
         self._restarts = 0
-        # By the names that Channels' rule makes of types: `chat.message` and `chat_message` are one event.
+        # Keyed by handler name, as Channels derives it: `chat.message` and `chat_message` are the same event.
         self._handlers: dict[str, Callable[[dict[str, Any]], None]] = {
             "chat_message": self._hear,
             "hub_presence": self.presence.heard,
@@ -133,7 +133,7 @@ class Hub:
         ]
 
     async def close(self) -> None:
-        """Leaves everything, and tells the other processes; for the end of this one, and of a test."""
+        """Leaves all rooms and groups and tells the other processes. Called when this process, or a test, ends."""
         self._hubs.pop(asyncio.get_running_loop(), None)
         for room in self.rooms.values():
             room.close()
@@ -143,23 +143,23 @@ class Hub:
                 await self._all_sent.wait()
                 await self._leave_groups()
         running = {*self._tasks, *self._opening.values(), *self._closing.values()}
-        while running:  # Python 3.11's wait_for can swallow a cancellation that comes just as it is done
+        while running:  # Python 3.11's wait_for can swallow a cancellation that arrives just as it finishes
             for task in running:
                 task.cancel()
             _, running = await asyncio.wait(running, timeout=CANCEL_SECONDS)
         await self._log.close()
 
     async def _leave_groups(self) -> None:
-        """The core layer would keep this channel in its groups for a day."""
+        """Otherwise the core layer would keep this channel in its groups for a day."""
         if self._channel.done():
             groups = [HUBS, *(room.group for room in self.rooms.values() if room.epoch)]
             leaving = (self.layer.group_discard(group, self._channel.result()) for group in groups)
             await asyncio.gather(*leaving, return_exceptions=True)
 
-    # ── What consumers ask ─────────────────────────────────────────────────────────────────────
+    # ── Called by consumers ────────────────────────────────────────────────────────────────────
 
     async def enter(self, name: str) -> Room:
-        """The room, open; each `enter` needs its `leave`. Raises Unavailable."""
+        """Returns the open room. Each `enter` needs a matching `leave`. Raises Unavailable."""
         room = self.rooms.get(name)
         if room is None:
             room = self.rooms[name] = Room(name, self._log)
@@ -176,15 +176,16 @@ class Hub:
         return room
 
     def leave(self, room: Room) -> None:
-        """The room is closed some seconds after its last user has left."""
+        """The room closes LINGER_SECONDS after its last user has left."""
         room.users -= 1
         if room.users == 0:
             room.idle_since = asyncio.get_running_loop().time()
 
     def say(self, room: Room, draft: Draft) -> asyncio.Future[Appended]:
-        """Puts a message into the log; its members on every process hear it. Raises Unavailable, RefReused.
+        """Appends a message to the log; the room's members on every process receive it.
 
-        A future, so that saying takes no task: when it is done, the room here has heard, and writes next.
+        Returns a future, so that no task is needed. When it is done, the local room has received the
+        message and writes it next. Raises Unavailable, RefReused.
         """
         announcement = self._announcement(room.group, draft)
         said = asyncio.ensure_future(self._log.append(room.name, draft, room.position, announcement))
@@ -200,14 +201,14 @@ class Hub:
         if appended.new:
             metrics.APPENDED.inc()
             message = appended.message(draft)
-            room.hear(appended.epoch, message)  # members here need not wait for the echo
+            room.hear(appended.epoch, message)  # local members need not wait for the echo
             if announcement is None:
                 self._publish(room.group, message.event(appended.epoch))
         elif appended.offset > room.offset:
-            room.repair()  # said by another process, which may not have come to tell
+            room.repair()  # another process appended it, and may have failed before it published it
 
     async def say_in(self, name: str, draft: Draft) -> Appended:
-        """`say` for who has not entered the room."""
+        """Like `say`, for callers that have not entered the room."""
         if (room := self.rooms.get(name)) and room.epoch:
             return await self.say(room, draft)
         announcement = self._announcement(room_group(name), draft)
@@ -217,7 +218,7 @@ class Hub:
         return appended
 
     def _announcement(self, group: str, draft: Draft) -> Announcement | None:
-        """Where the layer's groups are channels of Redis, the log's own step can tell them."""
+        """If the layer's groups are Redis pub/sub channels, the script that appends also publishes."""
         if not (self._log.announces and self._publishes):
             return None
         event = messages.announcement(draft.sender, draft.text, user=draft.user)
@@ -228,7 +229,7 @@ class Hub:
         return await self._log.before(room.name, before, limit)
 
     def announce_sentence(self, room: Room, event: dict[str, Any]) -> None:
-        """Sends a documented sentence to the room's group, past the log."""
+        """Sends a sentence of the documented format to the room's group, without the log."""
         self._publish(room.group, event)
 
     def type_in(self, room: Room, member: Member, name: str) -> None:
@@ -249,7 +250,7 @@ class Hub:
             self._something_unsent.set()
 
     async def _send(self) -> None:
-        """Never sends anything twice: a publish that failed may have been delivered."""
+        """Does not retry a failed publish: it may have been delivered."""
         while True:
             await self._something_unsent.wait()
             self._something_unsent.clear()
@@ -261,19 +262,19 @@ class Hub:
                 except LAYER_FAULTS as fault:
                     logger.warning("an event to %s may not have been delivered: %s", group, fault)
                 except Exception:
-                    logger.exception("an event to %s could not be sent", group)  # and the next one can
+                    logger.exception("an event to %s could not be sent", group)  # the next one may succeed
             self._all_sent.set()
 
     # ── Receiving ──────────────────────────────────────────────────────────────────────────────
 
     async def _listen(self) -> None:
-        # The pub/sub layer forgets a channel when the task that made it ends: so it is made here.
+        # The pub/sub layer drops a channel when the task that created it ends, so this task creates it.
         channel = ""
         while not self._channel.done():
             try:
                 channel = channel or await self.layer.new_channel()
                 await self.layer.group_add(HUBS, channel)
-                await self.presence.beat()  # so that the first room's first member is told of all the others
+                await self.presence.beat()  # so that even the first member of the first room sees all others
                 self._channel.set_result(channel)
             except (Unavailable, *LAYER_FAULTS) as fault:
                 logger.warning("no channel yet: %s", fault)
@@ -302,7 +303,7 @@ class Hub:
     def _handler(self, event: dict[str, Any]) -> Callable[[dict[str, Any]], None] | None:
         try:
             return self._handlers.get(get_handler_name(event))
-        except (ValueError, AttributeError):  # no type, one that begins with an underscore, or one that is not text
+        except (ValueError, AttributeError):  # the type is missing, not text, or begins with an underscore
             return None
 
     def _hear(self, event: dict[str, Any]) -> None:
@@ -328,7 +329,7 @@ class Hub:
             self._probe_came.set()
 
     def _announce(self, name: str, came: Names, left: list[str], count: int) -> None:
-        """Presence tells who is new in a room and who is not there any more."""
+        """Tells the room's members who came and who left. Presence calls this."""
         room = self.rooms.get(name)
         if room is None:
             return
@@ -379,7 +380,7 @@ class Hub:
         finally:
             del self._closing[room.name]
 
-    # ── What nobody tells ──────────────────────────────────────────────────────────────────────
+    # ── Periodic checks ────────────────────────────────────────────────────────────────────────
 
     async def _often(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -394,7 +395,7 @@ class Hub:
                 await asyncio.sleep(1)
 
     async def _check_quiet(self) -> None:
-        """A publish that was lost with nothing after it shows here only."""
+        """Finds a lost publish that no later message revealed."""
         quiet_since = asyncio.get_running_loop().time() - CHECK_SECONDS
         await self._check([room for room in self.rooms.values() if room.epoch and room.heard_at < quiet_since])
 
@@ -404,12 +405,12 @@ class Hub:
             room.check(pages[room.name])
 
     async def _check_subscription(self) -> None:
-        """A half-open subscription: Redis answers, nothing arrives."""
+        """Replaces a half-open subscription: Redis answers commands, but no published event arrives."""
         if not self._channel.done() or await self._probed():
             return
         resubscribe = getattr(self.layer, "resubscribe", None)
         if resubscribe:
-            logger.warning("nothing arrives by the subscription: it is made anew")
+            logger.warning("nothing arrives over the subscription: subscribing again")
             await resubscribe()
 
     async def _probed(self) -> bool:
@@ -424,7 +425,7 @@ class Hub:
         return True
 
     async def _watch_subscription(self) -> None:
-        """What was published while there was no subscription is read, all rooms at once."""
+        """After each resubscription, reads what all rooms missed without a subscription."""
         await asyncio.shield(self._channel)
         event: asyncio.Event | None = getattr(self.layer, "resubscribed", None)
         while event:  # only pub/sub has a subscription
@@ -434,7 +435,7 @@ class Hub:
             await self._until_done(self._catch_up)
 
     async def _catch_up(self) -> None:
-        # The probe's arrival says that Redis has taken the SUBSCRIBE of all groups.
+        # When the probe arrives, Redis has processed the SUBSCRIBE of all groups.
         await self._probed()
         await self._check([room for room in self.rooms.values() if room.epoch])
 
@@ -456,13 +457,13 @@ class Hub:
         self._tasks.append(asyncio.get_running_loop().create_task(self._until_done(self._settle)))
 
     async def _settle(self) -> None:
-        """Nothing is appended until each process has said what it has seen: Redis may know less."""
+        """Holds appends back until every process has reported what it has seen: Redis may have lost data."""
         logger.warning("Redis was restarted")
         restarts = self._restarts
         await self._check([room for room in self.rooms.values() if room.epoch])
         await self._renew()
         await asyncio.sleep(SETTLE_SECONDS)
-        if restarts == self._restarts:  # otherwise the settling that began later does it for both
+        if restarts == self._restarts:  # otherwise a later `_settle` releases for both
             self._log.release()
 
     async def _until_done(self, work: Callable[[], Awaitable[None]]) -> None:

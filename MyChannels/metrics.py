@@ -1,4 +1,4 @@
-"""What the rooms count, for /metrics."""
+"""The rooms' metrics, for /metrics."""
 
 from prometheus_client import Counter, Gauge
 
@@ -8,8 +8,8 @@ APPENDED = Counter("room_messages_appended", "Messages that this process put int
 DELIVERED = Counter("room_messages_delivered", "Messages that this process wrote to members")
 REPAIRS = Counter("room_repairs", "Times that a room read its log because messages were missing")
 LOST = Counter("room_gaps", "Times that members were told of a gap or a new epoch")
-RESUBSCRIBED = Counter("room_resubscriptions", "Times that the channel layer's subscription was made anew")
+RESUBSCRIBED = Counter("room_resubscriptions", "Times that the channel layer subscribed again")
 UNAVAILABLE = Counter("room_unavailable", "Messages that were answered with unavailable")
-UNKNOWN_EVENTS = Counter("room_unknown_events", "Events on the hub's channel that nobody knows")
+UNKNOWN_EVENTS = Counter("room_unknown_events", "Events on the hub's channel that have no handler")
 DROPPED_LOGS = Counter("room_logs_dropped", "Idle rooms' logs dropped because Redis was full")
 SLOW = Counter("room_slow_closes", "Sockets without the fan-out extension that were closed as too slow")

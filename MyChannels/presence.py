@@ -1,8 +1,8 @@
-"""Who is in which room, on all processes together.
+"""Presence: who is in which room, across all processes.
 
-Each process keeps the list of its own members in Redis under its own name, with an expiry that it
-puts off while it lives, and tells the others of changes. A process that dies so takes its members with
-it, and what is written is counted in processes, not in members.
+Each process keeps the list of its own members in Redis under its own name. Heartbeats renew the list's
+expiry, and the process tells the others about changes. If a process dies, its members disappear with it.
+The number of writes depends on the number of processes, not of members.
 
 https://centrifugal.dev/docs/server/presence keeps an entry per member and refreshes each of them.
 """
@@ -25,24 +25,24 @@ if TYPE_CHECKING:
 
 HEARTBEAT_SECONDS = 5.0
 ALIVE_SECONDS = 15  # without a heartbeat
-GATHER_SECONDS = 0.2  # changes within are told together
-# Who comes back within this time was never away: a reconnecting client, a reloaded page.
+GATHER_SECONDS = 0.2  # changes within this time are sent together
+# Members that come back within this time count as never away: a reconnecting client, a reloaded page.
 GRACE_SECONDS = 2.0
 CROWD_SECONDS = 1.0  # between two announcements in a room above the limit
 
 # In place of a version: the process has no members any more.
 ENDED = -1
 
-# Members by a key of their own, since names may repeat.
+# Member names by a unique key, since names may repeat.
 Names = dict[str, str]
 
 
 class Roster:
     """The processes' lists in Redis.
 
-    Each process measures by its own monotonic clock how long another has been silent: any other clock may be set, and
-    those of two machines may differ. Redis' expiry, which goes by Redis' clock, only tidies up: a list that it drops
-    too early is put back by the next heartbeat.
+    Each process measures with its own monotonic clock how long another has been silent: other clocks can be set, and
+    the clocks of two machines can differ. Redis' expiry, which uses Redis' clock, only cleans up: the next heartbeat
+    restores a list that expired too early.
     """
 
     def __init__(self, connection: Connection, *, now: Callable[[], float] = time.monotonic) -> None:
@@ -51,15 +51,15 @@ class Roster:
         self._beats: dict[str, tuple[float, float]] = {}  # by process: the last one, and when it was first seen
 
     async def save(self, process: str, version: int, rooms: Mapping[str, Names]) -> bool:
-        """Replaces these rooms' members of `process`, and says that it lives.
+        """Replaces the members of `process` in these rooms and records its heartbeat.
 
-        True if nothing else is known of it: its lists have expired, or were never there.
+        Returns True if Redis had nothing else of this process: its lists have expired or never existed.
         """
         key = process_key(process)
         empty = [room for room, names in rooms.items() if not names]
-        # One HSET: a reader sees a version with exactly its members.
+        # One HSET, so that readers see a version with exactly its members.
         lists = [part for room, names in rooms.items() for part in (room, json.dumps(names))]
-        # Any number will do that differs from the last. The build before this one compares it with its clock.
+        # Any number that differs from the last one works. The previous release compares it with its clock.
         beat = int(time.time() + ALIVE_SECONDS)
         added, *_ = await asyncio.gather(
             self._ask("HSET", key, "", version, *lists),
@@ -81,7 +81,7 @@ class Roster:
         return int(version or 0), {room: json.loads(names or "{}") for room, names in zip(rooms, lists, strict=True)}
 
     async def alive(self) -> set[str]:
-        """The processes that have said so lately; the others are taken off."""
+        """The processes with a recent heartbeat. Removes the others from the set."""
         told = await self._ask("ZRANGE", PROCESSES_KEY, 0, -1, "WITHSCORES")
         now = self._now()
         beats = {process.decode(): float(beat) for process, beat in told}
@@ -90,36 +90,37 @@ class Roster:
             for process, beat in beats.items()
         }
         silent = {process for process, (_, seen) in self._beats.items() if now - seen >= ALIVE_SECONDS}
-        # By the beat that was read: one that has come since stays, and so does a living process with the same one.
+        # Removes by the score that was read, so that a process with a newer heartbeat stays. A score that a living
+        # process shares is left alone.
         for beat in {beats[process] for process in silent} - {beats[process] for process in beats.keys() - silent}:
             self._beats = {process: known for process, known in self._beats.items() if known[0] != beat}
             await self._ask("ZREMRANGEBYSCORE", PROCESSES_KEY, int(beat), int(beat))
         return beats.keys() - silent
 
     async def remove(self, process: str) -> None:
-        """Takes a process and its members off."""
+        """Removes a process and its members."""
         await asyncio.gather(self._ask("UNLINK", process_key(process)), self._ask("ZREM", PROCESSES_KEY, process))
 
 
 @dataclass
 class People:
-    """The members of one room. `shown` is what its members have been told, or are told next."""
+    """The members of one room. `shown` is the list that clients have, or get with the next update."""
 
     local: dict[str, tuple[str, int]] = field(default_factory=dict)  # name, sockets
     remote: dict[str, Names] = field(default_factory=dict)  # by process
     shown: Names = field(default_factory=dict)
     came: Names = field(default_factory=dict)
-    leaving: dict[str, float] = field(default_factory=dict)  # since when
-    changed: set[str] = field(default_factory=set)  # local keys, not yet told to the others
+    leaving: dict[str, float] = field(default_factory=dict)  # key and time of leaving
+    changed: set[str] = field(default_factory=set)  # local keys, not yet sent to the other processes
     told_at: float = 0.0
-    closed: bool = False  # forgotten as soon as the other processes know that all have left
+    closed: bool = False  # to be deleted as soon as the other processes know that all have left
 
     def here(self, key: str) -> bool:
         return key in self.local or any(key in names for names in self.remote.values())
 
 
 class Presence:
-    """The members of the rooms that this process serves."""
+    """The members, on all processes, of the rooms that this process serves."""
 
     def __init__(
         self,
@@ -138,16 +139,16 @@ class Presence:
         self._tell = tell
         self._now = now
         self._rooms: dict[str, People] = {}
-        self._peers: dict[str, int] = {}  # processes, with the version of their lists that is known here
+        self._peers: dict[str, int] = {}  # other processes, with the latest known version of their lists
         self._version = 0
         self._ended = False
         self._beating_since: float | None = None  # without an interruption
         self._something = asyncio.Event()
 
-    # ── What the hub asks ──────────────────────────────────────────────────────────────────────
+    # ── Called by the hub ──────────────────────────────────────────────────────────────────────
 
     async def open(self, room: str) -> None:
-        """Begins to know who is in a room. Raises Unavailable."""
+        """Loads and begins to track the members of a room. Raises Unavailable."""
         people = self._rooms.setdefault(room, People())
         people.closed = False
         if self._roster is None:
@@ -156,14 +157,14 @@ class Presence:
         loaded = await asyncio.gather(*[self._roster.load(process, [room]) for process in peers])
         for process, (version, lists) in zip(peers, loaded, strict=True):
             if 0 < version < self._peers.get(process, -1):
-                self._peers[process] = -1  # it has told more since than was read, or Redis knows less than it told
+                self._peers[process] = -1  # an event was newer than this read, or Redis lost data: read again
                 self._something.set()
-            if process in self._peers:  # still
+            if process in self._peers:  # it has not ended meanwhile
                 people.remote[process] = lists[room]
                 people.shown |= lists[room]
 
     def close(self, room: str) -> None:
-        """Nobody here is in the room any longer."""
+        """Called when this process closes the room."""
         if people := self._rooms.get(room):
             people.closed = True
         self._something.set()
@@ -194,7 +195,7 @@ class Presence:
         return sorted(people.shown.values()) if people else []
 
     def heard(self, event: Mapping[str, Any]) -> None:
-        """What another process tells of its members."""
+        """Handles another process' event about its members."""
         process, version = event["process"], event["version"]
         if process == self.process:
             return
@@ -205,7 +206,7 @@ class Presence:
         if version <= known:
             return
         if "rooms" not in event or version > known + 1:
-            self._peers[process] = -1  # something was missed: its lists are read
+            self._peers[process] = -1  # an event was missed: read its lists
             self._something.set()
             return
         self._peers[process] = version
@@ -219,10 +220,10 @@ class Presence:
                     if names.pop(key, None) is not None:
                         self._went(people, key)
 
-    # ── What happens by itself ─────────────────────────────────────────────────────────────────
+    # ── Background work ────────────────────────────────────────────────────────────────────────
 
     async def beat(self) -> None:
-        """One heartbeat: says that this process lives, and looks who else does. Raises Unavailable."""
+        """Sends one heartbeat and checks which other processes are alive. Raises Unavailable."""
         if self._roster is None or self._ended:
             return
         try:
@@ -234,7 +235,7 @@ class Presence:
         now = self._now()
         self._beating_since = self._beating_since or now
         self._tell({"type": "hub.presence", "process": self.process, "version": self._version})
-        # After an outage the others need as long to say that they live as we did.
+        # After an outage, the other processes need as long as this one to send a heartbeat.
         if now - self._beating_since >= ALIVE_SECONDS:
             for process in self._peers.keys() - alive:
                 self._gone(process)
@@ -243,7 +244,7 @@ class Presence:
                 await self._read(process)
 
     async def gather(self) -> None:
-        """Waits for changes, then tells the other processes and the rooms. Raises Unavailable."""
+        """Waits for changes, then sends them to the other processes and the rooms. Raises Unavailable."""
         await self._something.wait()
         await asyncio.sleep(GATHER_SECONDS)
         self._something.clear()
@@ -255,13 +256,13 @@ class Presence:
             self._tell_rooms()
 
     async def end(self) -> None:
-        """Takes this process' members off at once. Raises Unavailable."""
+        """Removes this process and its members at once. Raises Unavailable."""
         self._ended = True
         if self._roster:
             await self._roster.remove(self.process)
             self._tell({"type": "hub.presence", "process": self.process, "version": ENDED})
 
-    # ── How ────────────────────────────────────────────────────────────────────────────────────
+    # ── Internals ──────────────────────────────────────────────────────────────────────────────
 
     def _came(self, people: People, key: str, name: str) -> None:
         people.leaving.pop(key, None)
@@ -302,7 +303,7 @@ class Presence:
 
     async def _save(self, roster: Roster, rooms: Mapping[str, Names]) -> None:
         if await roster.save(self.process, self._version, rooms):
-            self._version += 1  # who reads in between has read too little
+            self._version += 1  # a process that read in between got incomplete lists, and must read again
             await roster.save(self.process, self._version, {room: _names(p) for room, p in self._rooms.items()})
 
     def _tell_rooms(self) -> None:
@@ -334,7 +335,7 @@ class Presence:
         assert self._roster is not None  # noqa: S101  # for mypy
         self._peers.setdefault(process, -1)
         version, lists = await self._roster.load(process, self._rooms)
-        if process not in self._peers:  # it has ended meanwhile
+        if process not in self._peers:  # it ended meanwhile
             return
         self._peers[process] = version
         for room, names in lists.items():
@@ -364,6 +365,6 @@ def _difference(people: People) -> tuple[Names, list[str]]:
 
 
 def said_of(names: Iterable[str], crowd: bool) -> tuple[list[str], int]:
-    """The names that are told, and how many more there are."""
+    """The names to announce, and how many more there are."""
     names = list(names)
     return ([], len(names)) if crowd else (names[:MOST_NAMES], len(names[MOST_NAMES:]))

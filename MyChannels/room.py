@@ -1,4 +1,4 @@
-"""One room as one process serves it: its members here, and how far they have heard."""
+"""One room as one process serves it: its local members, and the position up to which they are served."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Nothing waits in an idle room. To a busy one, which has written within BUSY_SECONDS, messages come in bursts, from all
-# processes at the same time (tick.py): what comes within BURST_SECONDS of the first is written with it, since a
-# write costs as much for ten messages as for one; and there are SPACE_SECONDS from write to write.
+# In an idle room no message waits. A room is busy if it has written within BUSY_SECONDS. Messages reach a busy room in
+# bursts, from all processes at the same time (tick.py). It writes all that arrive within BURST_SECONDS of the first
+# together, since a write of ten messages costs as much as a write of one, and leaves SPACE_SECONDS between writes.
 BUSY_SECONDS = 0.05
 BURST_SECONDS = 0.002
 SPACE_SECONDS = 0.005
-COALESCED_CHARACTERS = 64 * 1024  # at most, but for a single message
-# Two processes' publishes may overtake each other between append and publish.
+COALESCED_CHARACTERS = 64 * 1024  # in one write; a single message may be longer
+# Between append and publish, one process may overtake another.
 OVERTAKEN_SECONDS = 0.05
 READ_AT_ONCE = 500  # messages
-# The newest messages are kept here, so that a thousand who come back cost Redis one read.
+# The process keeps the newest messages, so that a thousand reconnecting members cost Redis one read.
 KEPT_MESSAGES = 1000
 KEPT_CHARACTERS = 256 * 1024
-KEPT = Pool(memory_limit() // SHARE)  # by all rooms of this process together
-# Each text is kept twice: as it is, and in the line that members are sent. A character takes up to four bytes in each
-# copy, and the rest of a message as much as this many characters. sys.getsizeof would be exact, and twice as slow as
-# all else that happens to a message here.
+KEPT = Pool(memory_limit() // SHARE)  # shared by all rooms of this process
+# Each text is kept twice: as it is, and in the line that members receive. A character takes up to four bytes in each
+# copy, and the rest of a message as much as MESSAGE_CHARACTERS. sys.getsizeof would be exact, but takes twice as long
+# as everything else that a message goes through here.
 CHARACTER_BYTES, MESSAGE_CHARACTERS = 8, 50
 UNCOUNTED_CHARACTERS = 2048  # of a room: counting after each message costs a tenth of sending it to a hundred members
-# Read beyond what was asked for: those who come back at once have not all heard equally much.
+# Messages to read beyond the request: members that reconnect together have not all received equally much.
 LOOK_BACK = 256
 
 
 class Member(Protocol):
-    """Somebody in a room, who hears in one format."""
+    """A member of a room, which receives one format."""
 
     @property
     def format(self) -> Format: ...
@@ -56,14 +56,14 @@ class Member(Protocol):
 
     @property
     def write(self) -> Callable[[Any], None]:
-        """Takes what `format` makes; never waits."""
+        """Accepts payloads made by `format`; never waits."""
 
     def begin_anew(self) -> None:
-        """Messages may be missing between those heard and those that follow."""
+        """Messages may be missing between the last one received and the next."""
 
 
 class Room:
-    """`epoch` and `offset` say what the members here have heard; `sent_at` is that message's."""
+    """`epoch` and `offset` name the newest message that local members have; `sent_at` is its time."""
 
     def __init__(self, name: str, log: Log) -> None:
         self.name = name
@@ -71,7 +71,7 @@ class Room:
         self.epoch = ""  # until the room is open
         self.offset = 0
         self.sent_at = 0
-        self.users = 0  # who has entered and not left; those who have heard everything are members
+        self.users = 0  # callers of `enter` that have not left; members are those that are up to date
         self.idle_since = 0.0
         self.heard_at = 0.0
         self._log = log
@@ -83,7 +83,7 @@ class Room:
         self._closed = False
         self._unwritten: list[Message] = []
         self._unwritten_characters = 0
-        self._replies: dict[Member, Any] = {}  # that wait for the same write
+        self._replies: dict[Member, Any] = {}  # they go out with the next write
         self._writing: asyncio.TimerHandle | None = None
         self._written_at = 0.0
         self._early: dict[int, tuple[str, Message]] = {}  # by offset: arrived before its turn
@@ -99,8 +99,8 @@ class Room:
     # ── Members ────────────────────────────────────────────────────────────────────────────────
 
     def add(self, member: Member) -> None:
-        """From now on the member hears whatever follows `offset`."""
-        self.write()  # what is not written yet lies before
+        """From now on the member receives everything after `offset`."""
+        self.write()  # the member must not get unwritten messages up to `offset`
         self._members.setdefault(member.format, {})[member] = member.write
 
     def remove(self, member: Member) -> None:
@@ -114,11 +114,11 @@ class Room:
     # ── The hot path: one call per message and process, at most one `write` per member ─────────
 
     def has_heard(self, epoch: object, offset: object) -> bool:
-        """As of what was said here, whose echo comes back from the group."""
+        """True, for example, for the group's echo of a message that this process appended."""
         return epoch == self.epoch and isinstance(offset, int) and offset <= self.offset
 
     def hear(self, epoch: str, message: Message) -> None:
-        """A message of the log, from wherever it came, once or several times, in whatever order."""
+        """Takes a message of the log from any source, in any order, possibly repeated."""
         if epoch != self.epoch:
             self._hear_of_another_epoch(epoch, message)
             return
@@ -135,11 +135,11 @@ class Room:
         self.sent_at = message.sent_at
         self._keep(message)
         if self._unwritten_characters + len(message.text) > COALESCED_CHARACTERS:
-            self.write()  # a text that is long itself goes alone
+            self.write()  # an overlong text goes alone
         self._unwritten.append(message)
         self._unwritten_characters += len(message.text)
         if self._writing is None:
-            # Never at once: the acknowledgement, and what has arrived together, go in the same write.
+            # Never at once, so that acknowledgements and messages that arrive together share one write.
             self._writing = self._loop.call_at(self._when_to_write(), self.write)
 
     def _when_to_write(self) -> float:
@@ -149,7 +149,7 @@ class Room:
         return max(now + BURST_SECONDS, self._written_at + SPACE_SECONDS)
 
     def write(self) -> None:
-        """Writes to the members what they have not been told yet; whatever else they are told comes after it."""
+        """Writes all unwritten messages to the members. Called before any other write to them, to keep the order."""
         if self._writing is not None:
             self._writing.cancel()
             self._writing = None
@@ -172,8 +172,8 @@ class Room:
             write(payload if reply is None else payload + reply)
 
     def answer(self, member: Member, payload: Any) -> None:
-        """What one member is told, which may wait for what all are told next: a write that wakes who reads costs as
-        much as those to eight others that are awake."""
+        """Writes to one member, if possible together with the next write to all. A write that wakes the reading
+        process costs as much as eight writes to readers that are awake."""
         if self._writing is None or member not in self._members.get(member.format, ()):
             member.write(payload)
         elif member in self._replies:
@@ -181,10 +181,10 @@ class Room:
         else:
             self._replies[member] = payload
 
-    # ── What everybody is told besides ─────────────────────────────────────────────────────────
+    # ── Everything but messages ────────────────────────────────────────────────────────────────
 
     def notice(self, sentence: str, *, joined: bool) -> None:
-        """What other code sent to the group without the log: at most once, in no order."""
+        """Passes on a sentence that other code sent to the group without the log: at most once, in no fixed order."""
         self.write()
         for kind, members in self._members.items():
             if (payload := kind.notice(sentence, joined=joined)) is not None:
@@ -192,7 +192,7 @@ class Room:
                     write(payload)
 
     def tell(self, content: ServerObject, *, but: Collection[Member] = ()) -> None:
-        """What is not a message."""
+        """Sends an object that is not a message to all members except those in `but`."""
         self.write()
         for kind, members in self._members.items():
             if (payload := kind.other(content)) is not None:
@@ -208,7 +208,7 @@ class Room:
     def members(self) -> list[Member]:
         return [member for members in self._members.values() for member in members]
 
-    # ── Before its turn, or never arrived ──────────────────────────────────────────────────────
+    # ── Early and missing messages ─────────────────────────────────────────────────────────────
 
     def _hear_of_another_epoch(self, epoch: str, message: Message) -> None:
         if self.epoch:
@@ -217,7 +217,7 @@ class Room:
             self._early[message.offset] = (epoch, message)
 
     def _wait_for_overtaken(self, epoch: str, message: Message) -> None:
-        if len(self._early) < READ_AT_ONCE:  # otherwise the log has them all the same
+        if len(self._early) < READ_AT_ONCE:  # the rest can be read from the log
             self._early[message.offset] = (epoch, message)
         if self._overtaken is None:
             self._wait()
@@ -234,7 +234,7 @@ class Room:
         while (found := self._early.pop(self.offset + 1, None)) and found[0] == self.epoch:
             self._pass_on(found[1])
         self._early = {offset: found for offset, found in self._early.items() if offset > self.offset}
-        # What is missing now has been missing since now.
+        # If a message is missing now, it is another one: restart the timer.
         if self._overtaken:
             self._overtaken.cancel()
             self._overtaken = None
@@ -244,7 +244,7 @@ class Room:
     # ── Reading the log ────────────────────────────────────────────────────────────────────────
 
     async def open(self) -> None:
-        """Finds out where the room is; called when the subscription has been confirmed. Raises Unavailable."""
+        """Reads the room's position. Called once the subscription is confirmed. Raises Unavailable."""
         page = await self._log.read(self.name, NOTHING_SEEN, limit=0)
         self.epoch, self.offset = page.epoch, page.offset
         self._early = {offset: found for offset, found in self._early.items() if found[0] == self.epoch}
@@ -253,15 +253,15 @@ class Room:
             self.repair()
 
     def check(self, page: Page) -> None:
-        """Compares with what the log says of itself."""
+        """Compares the room's position with the log's, and repairs if they differ."""
         if (page.epoch, page.offset) != (self.epoch, self.offset) and (
             page.epoch != self.epoch or page.offset > self.offset
         ):
             self.repair()
 
     def repair(self) -> asyncio.Task[None]:
-        """Reads what is missing, once for all members however many ask."""
-        self._doubted = True  # a reading that is under way may have been too early
+        """Reads missing messages from the log. Concurrent calls share one read."""
+        self._doubted = True  # a read in progress may have been too early
         if self._repairing is None or self._repairing.done():
             self._repairing = asyncio.get_running_loop().create_task(self._repair())
         return self._repairing
@@ -303,8 +303,8 @@ class Room:
             member.begin_anew()
 
     async def reaches(self, epoch: str, offset: int) -> bool:
-        """Whether every message after `offset` can still be had. Raises Unavailable."""
-        if epoch != self.epoch or offset > self.offset:  # another process may have been quicker
+        """Whether every message after `offset` is still available. Raises Unavailable."""
+        if epoch != self.epoch or offset > self.offset:  # another process may be ahead of this one
             page = await self._log.read(self.name, self.position, limit=0)
             if epoch != page.epoch or offset > page.offset:
                 return False
@@ -314,8 +314,8 @@ class Room:
         return (offset == self.offset or bool(await self.after(offset, 1))) and epoch == self.epoch
 
     async def after(self, offset: int, limit: int) -> list[Message]:
-        """Up to `limit` messages after `offset`, as far as members have heard; empty if the first of them is
-        not in the log any more. Raises Unavailable."""
+        """Up to `limit` messages after `offset`, none newer than what members have received. Empty if the log no
+        longer has the first of them. Raises Unavailable."""
         if not self._keeps(offset) and self.offset - offset <= KEPT_MESSAGES and not self._full:
             await self._look_back(offset)
         if not self._keeps(offset):
@@ -332,7 +332,7 @@ class Room:
     async def _look_back(self, offset: int) -> None:
         async with self._looking_back:
             if self._keeps(offset):
-                return  # somebody else has looked
+                return  # a concurrent call has read them
             epoch, newest = self.epoch, self.offset
             begin = max(offset - LOOK_BACK, 0)
             first = self._kept[0].offset if self._kept else newest + 1
@@ -353,7 +353,7 @@ class Room:
     def _keep(self, message: Message) -> None:
         self._kept.append(message)
         self._kept_characters += len(message.text)
-        # Who was away for longer than these long texts reads for itself: to look back would be in vain.
+        # The kept texts reach the limit: looking back would add nothing, so members away for longer read the log.
         self._full = self._full and self._kept_characters > KEPT_CHARACTERS // 2
         if self._kept_characters > KEPT_CHARACTERS:
             self._drop_oldest()
@@ -369,7 +369,7 @@ class Room:
             self._kept_characters -= len(self._kept.popleft().text)
 
     def _count_kept(self) -> None:
-        """Only when what is kept has no gap: it may be forgotten here."""
+        """Call only while `_kept` has no gap: this may clear it."""
         if self._closed:
             self.forget_kept()
             return
@@ -377,12 +377,12 @@ class Room:
         KEPT.hold(self, CHARACTER_BYTES * self._counted_characters, self.forget_kept)
 
     def close(self) -> None:
-        """Nobody is here any more. What was asked of the log may still be answered, which counts for nothing."""
+        """Called when no users are left. Answers of the log that arrive later are ignored."""
         self._closed = True
         self.forget_kept()
 
     def forget_kept(self) -> None:
-        """The log has it all."""
+        """Frees the kept messages; the log still has them."""
         KEPT.release(self)
         self._kept.clear()
         self._kept_characters = self._counted_characters = 0
