@@ -1,4 +1,4 @@
-"""The wire vocabulary: what a frame may hold, in both formats and directions. No I/O, no Django."""
+"""The wire formats: what frames contain, in both formats and directions. No I/O, no Django."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Malformed(ValueError):
-    """A client's frame that holds no text; its message tells the client what was expected."""
+    """A client's frame cannot be used. The exception's message tells the client what was expected."""
 
 
 def parse(frame: str | bytes | None, max_length: int) -> str:
@@ -27,7 +27,7 @@ def parse(frame: str | bytes | None, max_length: int) -> str:
     `max_length` is in code points. Raises Malformed.
     """
     try:
-        text = frame.decode() if isinstance(frame, bytes) else frame or ""  # given bytes, json would take UTF-16 too
+        text = frame.decode() if isinstance(frame, bytes) else frame or ""  # json would also accept UTF-16 bytes
         content = _decode(text)
     except UnicodeDecodeError:
         raise Malformed("expected UTF-8, received other bytes") from None
@@ -41,7 +41,7 @@ def parse(frame: str | bytes | None, max_length: int) -> str:
 
 
 def check(text: object, max_length: int) -> str:
-    """`text` itself if a member may say it: a string of at most `max_length` code points. Raises Malformed."""
+    """Returns `text` if a member may send it: a string of at most `max_length` code points. Raises Malformed."""
     if not isinstance(text, str):
         raise Malformed(f'expected "message" to be a string, received {_kind(text)}')
     if len(text) > max_length:
@@ -54,14 +54,14 @@ def check(text: object, max_length: int) -> str:
 
 
 def check_name(name: str) -> str:
-    """`name` itself if other code may speak under it: anything that can be sent. Raises ValueError."""
+    """Returns `name` if other code may send under it: any name that can be encoded. Raises ValueError."""
     if _holds_surrogate(name):
         raise ValueError("expected a name, received a lone surrogate in it")
     return name
 
 
 def _refuse(constant: str) -> NoReturn:
-    """NaN and Infinity are Python's, not JSON's."""
+    """Python's parser accepts NaN and Infinity; JSON has neither."""
     raise ValueError(constant)
 
 
@@ -69,8 +69,8 @@ _decode_whatever = json.JSONDecoder(parse_constant=_refuse).decode
 
 
 def _decode(text: str) -> Any:
-    """What orjson refuses can be JSON all the same: a lone surrogate, a number beyond a double, or depth. Who reads it
-    tells the fault. Raises ValueError, RecursionError."""
+    """Falls back to Python's parser, since orjson also refuses some valid JSON: a lone surrogate, a number beyond a
+    double, or deep nesting. Callers then report the actual fault. Raises ValueError, RecursionError."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -78,7 +78,7 @@ def _decode(text: str) -> Any:
 
 
 def _kind(value: object) -> str:
-    """What JavaScript calls it, since the reader is a client's author."""
+    """The JavaScript name of the value's type, since the authors of clients read it."""
     kinds = {
         bool: "a boolean",
         int: "a number",
@@ -101,12 +101,12 @@ def said(name: str, text: str) -> str:
 
 
 def event(sentence: str) -> dict[str, str]:
-    """The only event ever sent to a room's group: an unknown type would close its documented members."""
+    """The only event type sent to a room's group: any other type would close the documented consumers in it."""
     return {"type": "chat_message", "message": sentence}
 
 
 def announcement(sender: str, text: str, *, user: bool) -> dict[str, Any]:
-    """The event of a message, as far as it is known before the message is in the log."""
+    """A message's event without epoch, offset and time, which are known only after the append."""
     extra: dict[str, Any] = {"sender": sender, "text": text}
     if user:
         extra["user"] = True
@@ -136,7 +136,7 @@ ErrorCode = Literal["malformed", "unknown_type", "too_long", "rate_limited", "un
 
 
 class Message:
-    """A message of a room's log. `sent_at` is in milliseconds since 1970; `user`: an account sent it."""
+    """A message of a room's log. `sent_at` is in milliseconds since 1970. `user` is True if an account sent it."""
 
     __slots__ = ("_line", "deleted", "offset", "sender", "sent_at", "text", "user")
 
@@ -153,7 +153,7 @@ class Message:
 
     @property
     def line(self) -> str:
-        """The message as chat.v1 has it, encoded once, however many hear it or read it later."""
+        """The message in chat.v1, encoded once for all members and later readers."""
         if self._line is None:
             self._line = encode_v1(self.content())
         return self._line
@@ -173,13 +173,13 @@ class Message:
         return content
 
     def event(self, epoch: str) -> dict[str, Any]:
-        """What the room's group gets: the documented sentence, and what chat.v1 needs besides."""
+        """The event for the room's group: the documented sentence and the additional fields of chat.v1."""
         where = {"epoch": epoch, "offset": self.offset, "time": self.sent_at}
         return announcement(self.sender, self.text, user=self.user) | where
 
     @classmethod
     def from_event(cls, content: Mapping[str, Any]) -> Message | None:
-        """None for what did not come by way of the log."""
+        """None if the event did not come from the log."""
         try:
             return (
                 cls(
@@ -196,7 +196,7 @@ class Message:
             return None
 
 
-# What the server sends; docs/protocol.md has the same table, and a test holds them together.
+# What the server sends. docs/protocol.md has the same table, and a test compares the two.
 
 
 class Welcome(TypedDict):
@@ -272,7 +272,7 @@ ServerObject = (
 
 
 def encode_v1(content: ServerObject) -> str:
-    """One object as one line: JSON escapes line feeds within."""
+    """One object as one line: JSON escapes line feeds inside strings."""
     return orjson.dumps(content).decode()
 
 
@@ -304,7 +304,7 @@ class Ping:
 class History:
     before: int | None = None
     limit: int = HISTORY
-    ref: str | None = None  # for an error alone: the answer itself has none
+    ref: str | None = None  # only an error names it, the answer does not
 
 
 ClientObject = Send | Typing | Members | Ping | History
@@ -312,7 +312,7 @@ ClientObject = Send | Typing | Members | Ping | History
 
 @dataclass(eq=False)
 class Fault(Exception):
-    """What is wrong with one object; the answer to it alone."""
+    """What is wrong with one object of a client; becomes the answer to that object."""
 
     code: ErrorCode
     detail: str
@@ -326,9 +326,9 @@ class Fault(Exception):
 
 
 def lines(frame: str | bytes) -> Iterator[str]:
-    """The objects of a frame, not yet read; blank lines are none. Raises Fault.
+    """The unparsed objects of a frame, without blank lines. Raises Fault.
 
-    One by one: a list of all would be twenty times as large as the frame, and last as long as its objects are handled.
+    A generator: a list would be twenty times as large as the frame, and live until all its objects are handled.
     """
     try:
         text = frame.decode() if isinstance(frame, bytes) else frame
@@ -346,7 +346,7 @@ def _split(text: str) -> Iterator[str]:
 
 
 def parse_v1(line: str, max_length: int) -> ClientObject:
-    """One object of a client's; `max_length` of a text is in code points. Raises Fault."""
+    """Parses one object of a client. `max_length` of a text is in code points. Raises Fault."""
     try:
         content = _decode(line)
     except (ValueError, RecursionError):
@@ -379,7 +379,7 @@ def parse_v1(line: str, max_length: int) -> ClientObject:
 
 
 def _ref(content: dict[str, Any]) -> str | None:
-    """None where there is none that an answer could name."""
+    """The object's ref, or None if it has no valid one."""
     ref = content.get("ref")
     good = isinstance(ref, str) and 1 <= len(ref) <= LONGEST_REF and not _holds_surrogate(ref)
     return ref if good else None
@@ -414,7 +414,7 @@ def _holds_surrogate(text: str) -> bool:
 # ── Connecting ─────────────────────────────────────────────────────────────────────────────────
 
 LONGEST_NAME = 40  # code points
-# What Unicode counts among letters, marks and symbols, and fonts show as nothing.
+# Characters that Unicode classifies as letters, marks or symbols, but that fonts render as nothing.
 INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800"
 CLIENT = re.compile(r"[A-Za-z0-9_-]{16,64}")
 SINCE = re.compile(r"([A-Za-z0-9_-]{1,64}):([0-9]{1,16})")
@@ -422,7 +422,7 @@ SINCE = re.compile(r"([A-Za-z0-9_-]{1,64}):([0-9]{1,16})")
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """What a client says of itself in its address."""
+    """What a client asks for in the query string of its URL."""
 
     name: str | None = None
     client: str | None = None
@@ -430,7 +430,7 @@ class Connect:
 
 
 def parse_query(query: bytes) -> Connect:
-    """`name=…&client=…&since=<epoch>:<offset>`, each at most once; other names are ignored. Raises Malformed."""
+    """Parses `name=…&client=…&since=<epoch>:<offset>`, each at most once. Ignores other names. Raises Malformed."""
     try:
         given = parse_qs(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=100)
     except ValueError:
@@ -449,11 +449,11 @@ def parse_query(query: bytes) -> Connect:
 
 
 def guest_name(given: str) -> str:
-    """The name as it is shown: NFKC, trimmed. Raises Malformed for what could pass for something else."""
+    """The name as displayed: NFKC, trimmed. Raises Malformed for a name that could be mistaken for something else."""
     name = unicodedata.normalize("NFKC", given).strip()
     if not 1 <= len(name) <= LONGEST_NAME:
         raise Malformed(f"expected a name of 1 to {LONGEST_NAME} characters, received {len(name)}")
-    # Controls; directions and zero-width; line and paragraph separators; surrogates; and what shows nothing at all.
+    # Control characters; direction marks and zero-width; line and paragraph separators; surrogates; invisible ones.
     if any(unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp", "Cs"} or c in INVISIBLE for c in name):
         raise Malformed("expected a name of visible characters, received an invisible one")
     if "说:" in name or name.startswith("Server"):

@@ -1,4 +1,4 @@
-"""Bytes to sockets: the same to many, never waiting, bounded."""
+"""Writes the same payload to many sockets without waiting, with a bound on unsent bytes."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# The extension that our servers offer in a scope: {"write": …, "unsent": …, "drained": …, "read_together": …}.
+# A scope extension of this project's servers: {"write": …, "unsent": …, "drained": …, "read_together": …}.
 FANOUT = "channels.fanout"
-# As much as app/servers/daphne.py holds for a peer that does not read.
+# The same bound as app/servers/daphne.py has for a peer that does not read.
 OUTGOING_BYTES = 2**20
 TOO_SLOW = 4408
 
 
 def frame(text: str) -> bytes:
-    """A finished text frame as a server sends it: final, unmasked (RFC 6455, 5.2)."""
+    """A complete text frame as a server sends it: final, unmasked (RFC 6455, 5.2)."""
     payload = text.encode()
     length = len(payload)
     if length < 126:
@@ -34,10 +34,10 @@ def frame(text: str) -> bytes:
 
 
 class FrameWriter:
-    """For a server that takes finished frames and bounds what waits itself.
+    """For servers that accept complete frames and bound the unsent bytes themselves.
 
-    `pack` makes of texts what `write` takes, once for many connections; `write` never waits. After
-    `read_together()` what the peer says may wait up to 20 ms for what others say.
+    `pack` turns texts into a payload for `write`, once for many connections. `write` never waits. After
+    `read_together()`, the server may delay the peer's frames by up to 20 ms, to handle them with other peers' frames.
     """
 
     __slots__ = ("_drained", "read_together", "write")
@@ -52,7 +52,7 @@ class FrameWriter:
         self.read_together = fanout["read_together"]
 
     async def drained(self) -> bool:
-        """Returns when little or nothing waits, or when the connection is gone: False."""
+        """Waits until little or nothing is unsent. Returns False if the connection is gone."""
         return bool(await self._drained())
 
     def close(self) -> None:
@@ -60,7 +60,7 @@ class FrameWriter:
 
 
 class SendWriter:
-    """The same for every other server: ASGI's `send`, one message after the other, by a task while there are any."""
+    """For all other servers: a task passes the texts to ASGI's `send` one by one, and ends when none is left."""
 
     @staticmethod
     def pack(*texts: str) -> tuple[str, ...]:
@@ -108,7 +108,7 @@ class SendWriter:
             if self._closed:
                 await self._send({"type": "websocket.close", "code": TOO_SLOW, "reason": "too slow"})
         except Exception as fault:
-            # The peer has gone, as uvicorn says; the consumer is told so by its own disconnect.
+            # uvicorn raises if the peer is gone. The consumer gets its own disconnect event.
             logger.debug("nothing more is sent: %s", fault)
             self._closed = True
             self._waiting.clear()

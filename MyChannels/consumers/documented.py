@@ -1,7 +1,7 @@
 """The three consumers of the documented chat room, with its names and its sentences.
 
-What they add to the document: a malformed frame, or one that came too soon, is answered
-with `{"error": …}` and closes nothing. They are ordinary Channels consumers; copy one to begin your own.
+One addition to the document: they answer a malformed frame, or one above the rate limit, with
+`{"error": …}` and keep the socket open. They are ordinary Channels consumers; copy one to begin your own.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from MyChannels.limits import Rate
 
 
 def new_rate() -> Rate:
-    """How much one socket may say."""
+    """The rate limit of one socket."""
     return Rate(settings.MESSAGE_RATE)
 
 
 def parse(rate: Rate, text_data: str | None, bytes_data: bytes | None) -> str:
-    """The text in a frame of either kind; raises messages.Malformed."""
+    """The text in a text or binary frame. Raises messages.Malformed."""
     if not rate.permits():
         raise messages.Malformed("expected fewer messages; send it again later")
     return messages.parse(text_data if bytes_data is None else bytes_data, settings.MAX_TEXT_LENGTH)
@@ -46,7 +46,7 @@ class ChatConsumer(WebsocketConsumer):
 
 
 class ChatConsumer_channel(WebsocketConsumer):
-    """A room's member, synchronous."""
+    """A room's member, as a synchronous consumer."""
 
     def connect(self) -> None:
         self.rate = new_rate()
@@ -75,7 +75,7 @@ class ChatConsumer_channel(WebsocketConsumer):
 
 
 class AsyncChatConsumer_channel(AsyncWebsocketConsumer):
-    """A room's member, asynchronous."""
+    """A room's member, as an asynchronous consumer."""
 
     async def connect(self) -> None:
         self.rate = new_rate()

@@ -1,4 +1,4 @@
-"""For consumers of your own: to be a member of rooms, whatever else the consumer does."""
+"""A mixin that lets your own consumers join rooms, whatever else they do."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ RETRY_SECONDS = 0.5
 
 
 class RoomMember:
-    """Goes in front of an asynchronous consumer: `class Ticker(RoomMember, AsyncJsonWebsocketConsumer)`.
+    """Put it before an asynchronous consumer: `class Ticker(RoomMember, AsyncJsonWebsocketConsumer)`.
 
     `on_message` gets every message of the joined rooms, once and in order, as RoomConsumer's clients do.
-    A slow one misses nothing that the log still has; what it can no longer have, `on_gap` tells.
+    A slow consumer misses nothing that the log still has. `on_gap` reports messages that are gone.
     """
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
         self._memberships: dict[str, Membership] = {}
         try:
-            return await super().__call__(scope, receive, send)  # type: ignore[misc]  # the consumer behind
+            return await super().__call__(scope, receive, send)  # type: ignore[misc]  # the consumer's
         finally:
             for membership in self._memberships.values():
                 membership.end()
 
     async def join(self, room_name: str, name: str | None = None) -> int:
-        """From now on `on_message` gets what is said in the room; returns the newest offset before that.
+        """From now on `on_message` gets the room's messages. Returns the newest offset before them.
 
-        With a `name` the room's members see one more. Raises ValueError for what is no room's name, and
-        Unavailable.
+        With a `name`, the consumer appears among the room's members. Raises ValueError for an invalid room
+        name, and Unavailable.
         """
         if room_name not in self._memberships:
             check_room_name(room_name)
@@ -58,10 +58,11 @@ class RoomMember:
             membership.end()
 
     async def publish(self, room_name: str, text: str, name: str, ref: str | None = None) -> int:
-        """Says `text` in a room as `name`, joined or not, and returns the message's offset.
+        """Sends `text` to a room as `name` and returns the message's offset. It need not have joined the room.
 
-        The same `ref` says the same text once, however often it is tried. Raises ValueError for a name or a
-        text that no member could have used, RefReused, and Unavailable: whether it was said is unknown then.
+        Retries with the same `ref` and text add the message only once. Raises ValueError for a name or a text
+        that no member could use, RefReused for the same `ref` with another text, and Unavailable if it is
+        unknown whether the message was added.
         """
         check_room_name(room_name)
         text = messages.check(text, settings.MAX_TEXT_LENGTH)
@@ -69,14 +70,14 @@ class RoomMember:
         return (await Hub.current().say_in(room_name, draft)).offset
 
     async def on_message(self, room_name: str, message: Message) -> None:
-        """To be written by you. It runs beside the consumer's other handlers; messages wait for each other."""
+        """Override this. It runs concurrently with the consumer's other handlers, for one message at a time."""
 
     async def on_gap(self, room_name: str) -> None:
-        """Messages may be missing between those passed on and those that follow."""
+        """Messages may be missing between the last one passed on and the next."""
 
 
 class Membership:
-    """One room of one consumer: reads on from where it is whenever something was said."""
+    """One room of one consumer: reads on from its own offset whenever the room has a new message."""
 
     format = OBJECTS
 
@@ -117,9 +118,9 @@ class Membership:
                 self._something.set()
                 await asyncio.sleep(RETRY_SECONDS)
             except Exception:
-                # As when a consumer's own handler fails: its socket is closed.
+                # Close the socket, as when a consumer's own handler fails.
                 logger.exception("%s failed in room %s", type(self._consumer).__name__, self._room.name)
-                await self._consumer.close(1011)  # type: ignore[attr-defined]  # the consumer behind
+                await self._consumer.close(1011)  # type: ignore[attr-defined]  # the consumer's
                 return
 
     async def _read_on(self) -> None:

@@ -1,4 +1,4 @@
-"""The production room: chat.v1 and the documented format, on the process' hub."""
+"""The production room: chat.v1 and the documented format, served by the process' hub."""
 
 from __future__ import annotations
 
@@ -28,30 +28,30 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
-OPEN_SECONDS = 10.0  # until the room must have been read
-# The same where the handshake waits for it, for which Daphne grants 5 s.
+OPEN_SECONDS = 10.0  # deadline for reading the room
+# The same while the handshake waits for the room: Daphne allows a handshake 5 s.
 HANDSHAKE_SECONDS = 4.0
 RETRY_SECONDS = 0.5
 REPLAYED_AT_ONCE = 100  # messages in one frame
-# A client library's default bound on what it receives is 1 MiB; the newest page must fit well.
+# Client libraries limit received messages to 1 MiB by default; the newest page must fit well below that.
 HISTORY_BYTES = 256 * 1024
-REFUSED_SECONDS = 0.01  # that each refusal holds the client up, so that a frame of many holds up nobody else
+REFUSED_SECONDS = 0.01  # pause of this client after each refusal, so that a frame of many delays no other client
 MOST_MEMBERS = 1000  # names in one answer
-TYPING_SECONDS = 1.0  # between two that are passed on
+TYPING_SECONDS = 1.0  # between two typing events of one client
 
 MALFORMED, UNREADABLE, RATE_LIMITED = 4400, 1013, 4429
-# Without 0 o 1 l i: a name may be read aloud.
+# Without 0 o 1 l i, since people may read a name aloud.
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
 class RoomConsumer(AsyncWebsocketConsumer):
-    """One socket of a room. It has no channel of its own: the hub writes to it directly."""
+    """One socket of a room. It has no channel: the hub writes to it directly."""
 
     channel_layer_alias = None
     groups = ()
 
-    # A dictionary of its own would be 1 KB of each socket: attributes that come late, while others are opened, are
-    # not shared (https://peps.python.org/pep-0412/).
+    # An instance dictionary would cost each socket 1 KB: its keys are not shared between instances when attributes are
+    # set late, while other instances are created (https://peps.python.org/pep-0412/).
     __slots__ = (
         "base_send",
         "entered",
@@ -83,17 +83,17 @@ class RoomConsumer(AsyncWebsocketConsumer):
         self.write: Callable[[Any], None] = self.writer.write
         self.scope, self.base_send = scope, send
         try:
-            # Stock waits for its channel besides, by two tasks for each event; this has none.
+            # Stock Channels also waits for its channel, with two tasks per event. This consumer has no channel.
             while True:
                 await self.dispatch(await receive())
         except StopConsumer:
             pass
         finally:
-            self.leave()  # cancelled too, when the server stops
+            self.leave()  # also when the server stops and cancels this task
 
     async def dispatch(self, message: dict[str, Any]) -> None:
-        """Stock hops to a thread first, to close old database connections; nothing here has any, and
-        `database_sync_to_async` looks after its own."""
+        """Stock Channels first switches to a thread, to close old database connections. This consumer uses none,
+        and `database_sync_to_async` closes its own."""
         await getattr(self, message["type"].replace(".", "_"))(message)
 
     # ── Joining ────────────────────────────────────────────────────────────────────────────────
@@ -120,28 +120,28 @@ class RoomConsumer(AsyncWebsocketConsumer):
                 await self.join_and_accept()
         except Unavailable:
             if not v1:
-                await self.accept()  # browsers learn the code of an open socket, and nothing of a refused handshake
+                await self.accept()  # a browser sees the close code of an open socket, but not why a handshake failed
             await self.close(UNREADABLE, "the room cannot be read now")
 
     def introduce(self, asked: Connect) -> None:
-        """Who this is: the session's user, the guest that the client names, or one that we name."""
+        """Sets the name: the session's user, else the guest name that the client asked for, else a generated one."""
         user = self.scope.get("user")
         self.user = bool(user and user.is_authenticated)
         guest = asked.name or "guest-" + "".join(secrets.choice(LETTERS) for _ in range(4))
         self.name = user.get_username() if user and self.user else guest
         client = asked.client or secrets.token_urlsafe(16)
-        # No part can hold the NUL, but a ref, which is last.
+        # Only a ref can contain a NUL, and it comes last.
         self.identity = f"{'user' if self.user else 'guest'}\0{self.name}\0{client}"
         self.key = hashlib.blake2b(self.identity.encode(), digest_size=9).hexdigest()
 
     async def join(self, asked: Connect) -> None:
-        """For chat.v1, whose welcome says from where on the client is a member."""
+        """For chat.v1, where the welcome names the offset at which the client becomes a member."""
         deadline = asyncio.get_running_loop().time() + OPEN_SECONDS
         room = await self.enter(deadline)
         recovered = None
         if asked.since:
             recovered = await self.until_readable(partial(room.reaches, *asked.since), deadline)
-        # From here to `add` or to the first replayed message nothing is awaited: the offset told is exact.
+        # No await from here to `add` or to the first replayed message, so the welcome's offset is exact.
         self.appear(room)
         self.welcome(recovered)
         if recovered and asked.since:
@@ -152,16 +152,16 @@ class RoomConsumer(AsyncWebsocketConsumer):
             self.announce(room)
 
     async def join_and_accept(self) -> None:
-        """For the documented format, in this order, as in the documented consumers: nothing but the accept tells the
-        client that it is a member."""
+        """For the documented format: join first, then accept, as the documented consumers do. The accept is the
+        client's only sign that it is a member."""
         room = await self.enter(asyncio.get_running_loop().time() + HANDSHAKE_SECONDS)
         self.appear(room)
-        heard: list[Any] = []  # no socket takes anything before the accept
+        heard: list[Any] = []  # nothing can be written before the accept
         self.write = heard.append
         room.add(self)
         await self.accept()
         self.write = self.writer.write
-        room.add(self)  # with this `write` in place of the other
+        room.add(self)  # again, since it stores `write`
         for payload in heard:
             self.write(payload)
         self.writer.read_together()
@@ -183,7 +183,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
             self.hub.announce_sentence(room, event)
 
     async def until_readable(self, ask: Callable[[], Awaitable[Answer]], deadline: float) -> Answer:
-        """Asks again while the log is unavailable."""
+        """Retries `ask` while the log is unavailable, until the deadline."""
         loop = asyncio.get_running_loop()
         while True:
             try:
@@ -212,8 +212,8 @@ class RoomConsumer(AsyncWebsocketConsumer):
         self.tell(content)
 
     async def replay(self, offset: int) -> None:
-        """Writes what follows `offset` until there is nothing left, as fast as the client takes it. Meanwhile
-        live messages only lengthen what is left, so that both merge without a gap or a repetition."""
+        """Writes all messages after `offset`, as fast as the client reads. Live messages that arrive meanwhile join
+        the end of the replay, so there is no gap and no repetition between replayed and live messages."""
         assert self.room  # noqa: S101  # for mypy
         room, epoch = self.room, self.room.epoch
         while offset < room.offset and room.epoch == epoch:
@@ -225,7 +225,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
             self.write(self.writer.pack("\n".join(message.line for message in found)))
             offset = found[-1].offset
             if not await self.writer.drained():
-                return  # nobody is told of it while this goes on
+                return  # the connection is gone; its disconnect event waits until this returns
         if room.epoch != epoch or offset < room.offset:
             self.welcome(recovered=False)
 
@@ -239,12 +239,12 @@ class RoomConsumer(AsyncWebsocketConsumer):
     # ── Leaving ────────────────────────────────────────────────────────────────────────────────
 
     async def websocket_disconnect(self, message: dict[str, Any]) -> None:
-        """Stock hops to a thread here too, and leaves groups that this has not joined."""
+        """Stock Channels switches to a thread here too, and leaves groups that this consumer never joined."""
         await self.disconnect(message["code"])
         raise StopConsumer
 
     async def disconnect(self, code: int) -> None:
-        """What was received is said before the process may end."""
+        """Waits for the appends of all received messages, so that the process does not end before them."""
         self.leave()
         if self.saying:
             await asyncio.wait(self.saying)
@@ -282,7 +282,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
                 await self.refuse(fault)
 
     def objects(self, frame: str | bytes) -> Iterator[str]:
-        """A frame that holds none costs as much as one."""
+        """The objects of a frame. A frame without any counts as one against the rate limit."""
         try:
             found = messages.lines(frame)
         except Fault:
@@ -329,7 +329,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
         self.say(text, None)
 
     def say(self, text: str, ref: str | None) -> None:
-        """Waits for nothing: pings are answered while the log is away. What is said first is appended first."""
+        """Does not wait, so that pings are answered while the log is unavailable. Messages are appended in order."""
         if self.room is None:
             return
         own = f"{self.identity}\0{ref}" if ref else secrets.token_urlsafe(16)
@@ -380,14 +380,14 @@ class RoomConsumer(AsyncWebsocketConsumer):
         self.tell({"type": "history", "messages": [m.content() for m in page], "more": len(page) < len(found)})
 
     def answer(self, fault: Fault) -> None:
-        """Each fault is answered alone, and closes nothing."""
+        """Answers one fault; the socket stays open."""
         if self.v1:
             self.tell(fault.content())
         else:
             self.write(self.writer.pack(messages.encode_error(Malformed(fault.detail))))
 
     async def refuse(self, fault: Fault) -> None:
-        """Who is limited for long is closed."""
+        """Answers a fault, and closes the socket of a client that has been rate limited for too long."""
         self.answer(fault)
         if fault.code != "rate_limited":
             return
@@ -399,7 +399,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
 
 
 def newest(found: list[Message], most: int) -> list[Message]:
-    """As many of the newest as fit into `most` bytes, but at least one."""
+    """As many of the newest messages as fit into `most` bytes, at least one."""
     taken = 0
     for count, message in enumerate(reversed(found)):
         taken += len(message.line.encode())
@@ -409,7 +409,7 @@ def newest(found: list[Message], most: int) -> list[Message]:
 
 
 def oldest(found: list[Message], most: int) -> list[Message]:
-    """As many of the oldest as fit into `most` bytes, but at least one."""
+    """As many of the oldest messages as fit into `most` bytes, at least one."""
     taken = 0
     for count, message in enumerate(found):
         taken += len(message.line.encode())

@@ -1,7 +1,7 @@
-"""The room log: each room's newest messages, in order, under offsets without a gap.
+"""The room log: each room's newest messages in order, numbered by offsets without gaps.
 
-Bounded by ROOM_LOG_LENGTH and ROOM_LOG_SECONDS. An offset means something within its epoch
-only; a new epoch begins whenever an offset could otherwise name two messages.
+Bounded by ROOM_LOG_LENGTH and ROOM_LOG_SECONDS. An offset is valid only within its epoch. A new epoch
+begins whenever an offset could otherwise name two messages.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from MyChannels.messages import Message
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
 
-# A message's idempotency key is known while it is in the log, and at least so long.
+# An idempotency key is remembered while its message is in the log, and at least this long.
 REF_SECONDS = 600
-# A room in which nothing was said is forgotten so long after the last hub has asked for it.
+# A room without messages is deleted this long after a hub last read it.
 KEEP_EMPTY_SECONDS = 45
 
 
@@ -24,7 +24,7 @@ class Unavailable(Exception):
 
 
 class RefReused(ValueError):
-    """The idempotency key belongs to another text."""
+    """The idempotency key was already used with another text."""
 
 
 class Position(NamedTuple):
@@ -39,7 +39,7 @@ NOTHING_SEEN = Position()
 
 
 class Draft(NamedTuple):
-    """A message on its way into the log."""
+    """A message that is not in the log yet."""
 
     sender: str
     text: str
@@ -48,17 +48,17 @@ class Draft(NamedTuple):
 
 
 class Announcement(NamedTuple):
-    """Who is to be told of a message in the very step that appends it."""
+    """An event to publish in the same atomic step that appends the message."""
 
     channel: str  # of Redis' publish and subscribe
-    event: bytes  # a map in MessagePack, to which the log adds `epoch`, `offset` and `time`
+    event: bytes  # a MessagePack map; the log adds `epoch`, `offset` and `time`
 
 
 class Appended(NamedTuple):
     epoch: str
     offset: int
     sent_at: int  # milliseconds since 1970
-    new: bool  # nobody can have heard of it yet
+    new: bool  # False if an earlier append used the same idempotency key
 
     def message(self, draft: Draft) -> Message:
         return Message(self.offset, draft.sender, draft.text, self.sent_at, user=draft.user)
@@ -74,20 +74,20 @@ class Page(NamedTuple):
 
 
 class Log(Protocol):
-    """What a log does. Every method but `close` raises Unavailable."""
+    """The interface of a log. Every method except `close` raises Unavailable."""
 
     announces: bool
-    """Whether `append` heeds an announcement."""
+    """Whether `append` publishes the announcement."""
 
     def append(
         self, room: str, draft: Draft, seen: Position = NOTHING_SEEN, announcement: Announcement | None = None
     ) -> Awaitable[Appended]:
-        """Raises RefReused. Those of one process are appended in the order of the calls, awaited or not."""
+        """Appends of one process take effect in the order of the calls, awaited or not. Raises RefReused."""
 
     async def read(
         self, room: str, seen: Position = NOTHING_SEEN, *, after: int | None = None, limit: int = 500
     ) -> Page:
-        """Up to `limit` messages after `after`; None: after `seen`, or from the beginning of another epoch."""
+        """Up to `limit` messages after `after`. None means after `seen`, or, in another epoch, from its start."""
 
     async def positions(self, seen: Mapping[str, Position]) -> dict[str, Page]:
         """Pages without messages, for many rooms at once."""
@@ -99,6 +99,6 @@ class Log(Protocol):
         """Notices a restart of the store."""
 
     def release(self) -> None:
-        """Lets the appends go that wait since the store was restarted."""
+        """Sends the appends that were held back when the store restarted."""
 
     async def close(self) -> None: ...

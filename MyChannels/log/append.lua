@@ -1,23 +1,23 @@
--- Messages into the log, each once.
+-- Appends messages to the log, each exactly once.
 --
--- ARGV  room; bounds: entries, seconds; seconds for which an idempotency key is known at least; milliseconds between
---       two tidyings; then for each message a name for this append of it; sender, text, user (1 or 0); idempotency key,
+-- ARGV  room; bounds: entries, seconds; minimum seconds to remember an idempotency key; milliseconds between two
+--       cleanups; then for each message: a unique name for this append; sender, text, user (1 or 0); idempotency key,
 --       digest of the text; channel and event of the announcement, or empty
--- Returns for each message epoch, offset, time, and 1 for new (or the repetition of an append whose answer was lost),
--- 0 for known already, -1 for known with another text.
-local MESSAGES, EACH = 12, 8 -- where they begin in ARGV, and how much of it each has
-local TRIMMED_AT_ONCE = 100 -- bounds what one command may cost after a bound was lowered
+-- Returns for each message: epoch, offset, time, and a verdict: 1 new (or the repetition of an append whose answer was
+-- lost), 0 already known, -1 already known with another text.
+local MESSAGES, EACH = 12, 8 -- index of the first message in ARGV, and arguments per message
+local TRIMMED_AT_ONCE = 100 -- bounds the cost of one command after a bound was lowered
 local room, length, seconds = ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9])
 local ref_seconds, tidy_every = tonumber(ARGV[10]), tonumber(ARGV[11])
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
--- Offset, time, digest, and the name that this very append had: its own repetition has the same.
+-- Offset, time, digest, and the append's name. A repetition of the same append has the same name.
 local function known(value) return value:match('^(%d+) (%d+) (%S+) (%S+)$') end
 
 local events = {}
-for i = MESSAGES, #ARGV, EACH do -- what cannot be read fails before anything is written
+for i = MESSAGES, #ARGV, EACH do -- an event that cannot be unpacked fails before anything is written
     if ARGV[i + 6] ~= '' then events[i] = cmsgpack.unpack(ARGV[i + 7]) end
 end
 
@@ -51,7 +51,7 @@ if offset == before then return answers end
 redis.call('HSET', refs, unpack(new_values))
 redis.call('RPUSH', order, unpack(new_refs))
 
--- Half of what an append costs, if each did it.
+-- If each append did this, it would be half of the append's cost.
 local function tidy()
     redis.call('ZADD', rooms, digits(now), room)
     local oldest
@@ -74,8 +74,8 @@ local function tidy()
     end
 end
 
--- With at most as many messages in a command (TOGETHER in connection.py), fewer than TRIMMED_AT_ONCE come between two
--- tidyings: they keep up with any rate.
+-- A command has at most this many messages (TOGETHER in connection.py), so there are fewer than TRIMMED_AT_ONCE
+-- messages between two cleanups, and cleanups keep up with any rate.
 local step = TRIMMED_AT_ONCE / 2
 if now - tonumber(found[5] or 0) >= tidy_every or math.floor(offset / step) > math.floor(before / step) then
     redis.call('HSET', meta, 'offset', digits(offset), 'tidied', digits(now))

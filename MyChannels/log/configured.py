@@ -1,4 +1,4 @@
-"""The log that the settings ask for."""
+"""The log that the settings select."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 def connect(on_restart: Callable[[], None] | None = None) -> Connection | None:
-    """A connection of the running loop's own, to be closed; None where there is no Redis."""
+    """A new connection for the running loop, which the caller must close. None if no Redis is configured."""
     if not settings.REDIS_URL:
         return None
     return Connection(settings.REDIS_URL, settings.REDIS_PASSWORD, SCRIPTS, on_restart)
 
 
 def log_on(connection: Connection | None) -> StreamLog | MemoryLog:
-    """The log behind `connection`, or the one that this process keeps."""
+    """The log on `connection`, or without one this process' in-memory log."""
     if connection is None:
         return memory_log()
     return StreamLog(connection, length=settings.ROOM_LOG_LENGTH, seconds=settings.ROOM_LOG_SECONDS)

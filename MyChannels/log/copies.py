@@ -1,7 +1,7 @@
-"""All rooms' logs into lines of text, and back: Redis' part of `make backup` and `make restore`.
+"""Copies all rooms' logs to lines of text and back: Redis' part of `make backup` and `make restore`.
 
-Asks for nothing that the application's own Redis user may not, so any Redis that serves rooms can be copied, also
-one of an older version that is about to be upgraded. Text and not DUMP, which only a Redis as new could take back.
+Uses only commands that the application's own Redis user may run. So any Redis that serves rooms can be copied, even an
+older version before its upgrade. The copy is text, because only an equally new Redis could restore a DUMP.
 
 A room is a line {"room", "offset", "expires", "log_expires"} (milliseconds), a line {"message", "fields"} for each
 message and a line {"ref", "value"} for each idempotency key, oldest first.
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
-AT_ONCE = 500  # of a page: what Redis and this process hold at a time
-ATTEMPTS = 5  # for one room; it takes a loss of Redis' data to need a second
+AT_ONCE = 500  # entries in a page: bounds the memory that Redis and this process need
+ATTEMPTS = 5  # for one room; a second is needed only if Redis loses data meanwhile
 
 
 class Counts(NamedTuple):
@@ -35,18 +35,21 @@ class Counts(NamedTuple):
 
 
 def copy_rooms(redis: Redis, file: TextIO) -> Counts:
-    """Writes every room that has a log, each as it is at one moment, while messages go on being appended."""
+    """Writes every room that has a log, each as of one moment, while appends continue."""
     try:
         names: list[Any] = redis.zrange(ROOMS_KEY, 0, -1)
-    except NoPermissionError:  # before rooms had logs, nobody might read such keys
+    except NoPermissionError:  # a release before room logs: its Redis user may not read such keys
         return Counts()
     counts = [count for name in names if (count := _copy_room(redis, name, file)) is not None]
     return Counts(len(counts), sum(counts))
 
 
 def _copy_room(redis: Redis, room: str, file: TextIO) -> int | None:
-    """The number of messages; None if the room is gone. Within an epoch an entry never changes: what is read page
-    by page up to the offset of the beginning is what was there then, unless the epoch ends meanwhile."""
+    """Copies one room and returns its number of messages, or None if the room is gone.
+
+    Entries never change within an epoch. Reading page by page, up to the offset at the start, gives the state of
+    that moment, unless the epoch ends meanwhile.
+    """
     meta, log, refs, order = log_keys(room)
     begun = file.tell()
     for _ in range(ATTEMPTS):
@@ -71,7 +74,7 @@ def _copy_messages(redis: Redis, log: str, newest: int, file: TextIO) -> int:
         pipeline.xrange(log, f"{position + 1}-0", f"{newest}-0", count=AT_ONCE)
         oldest, page = pipeline.execute()
         if copied and (not oldest or _offset(oldest[0]) > position + 1):
-            # The bounds overtook the reading; what they took away would leave a gap before what is left.
+            # Trimming overtook the reading. Drop the copied messages, since a gap would follow them.
             file.seek(begun)
             file.truncate()
             copied = 0
@@ -84,7 +87,7 @@ def _copy_messages(redis: Redis, log: str, newest: int, file: TextIO) -> int:
 
 
 def _copy_refs(redis: Redis, refs: str, order: str, newest: int, file: TextIO) -> None:
-    """From the newest on: while keys are added at one end and taken away at the other, none is passed over."""
+    """Reads from newest to oldest, so that no key is skipped while others are added and removed at the ends."""
     found: dict[str, str] = {}
     for first in range(0, 2**53, AT_ONCE):
         pipeline = redis.pipeline(transaction=False)
@@ -103,9 +106,9 @@ def _copy_refs(redis: Redis, refs: str, order: str, newest: int, file: TextIO) -
 
 
 def restore_rooms(redis: Redis, lines: Iterable[str]) -> None:
-    """Puts the copied rooms in the place of all present ones. Nobody may be serving rooms.
+    """Replaces all present rooms by the copied ones. No process may be serving rooms meanwhile.
 
-    Each begins an epoch: since the copy was made, its offsets may have been given to other messages.
+    Each room begins a new epoch: other messages may have had its offsets since the copy was made.
     """
     server: Any = redis.info("server")
     generation = generation_of(f"config_file:{server['config_file']}")
@@ -133,11 +136,11 @@ def restore_rooms(redis: Redis, lines: Iterable[str]) -> None:
 
 
 def _finish(pipeline: Any, room: dict[str, Any] | None, generation: str) -> None:
-    """The position comes last: without it, the rest of a room is nothing."""
+    """Writes the room's position. It comes last, because a room without a position does not exist."""
     if room is None:
         return
     meta, log, refs, order = log_keys(room["room"])
-    # Kept as long as it was still to be kept then; a key that a client may repeat, its full time.
+    # The log keeps its remaining lifetime as of the copy. Idempotency keys get at least their full time.
     expires = max(room["expires"], REF_SECONDS * 1000)
     pipeline.pexpire(log, max(room["log_expires"], 1))
     pipeline.pexpire(refs, expires)

@@ -1,4 +1,4 @@
-"""The room log in this process alone, for `make dev` and for tests."""
+"""The room log in this process' memory, for `make dev` and for tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Room:
-    """What append.lua keeps of one room."""
+    """The same data of one room that append.lua keeps in Redis."""
 
     def __init__(self, length: int) -> None:
         self.epoch = secrets.token_urlsafe(9)
@@ -27,7 +27,7 @@ class Room:
 
 
 class MemoryLog:
-    """Nothing is ever lost here but with the process, so an epoch lasts as long."""
+    """Data is lost only when the process ends, so an epoch lasts as long as the process."""
 
     announces = False
 
@@ -73,7 +73,7 @@ class MemoryLog:
         pass
 
     def release(self) -> None:
-        pass  # nothing waits: this store ends with its process
+        pass  # nothing is ever held back: this store cannot restart without its process
 
     async def close(self) -> None:
         self.rooms.clear()

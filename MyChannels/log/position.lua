@@ -1,10 +1,10 @@
--- Where a room's log is. Goes in front of append.lua and read.lua.
+-- Finds a room's epoch and offset. It is put in front of append.lua and read.lua.
 --
--- Within an epoch an offset names one message for ever. So a new epoch begins where entries were
--- lost that somebody has seen, or may have been lost. Its numbers go on: what is left stays readable.
+-- Within an epoch an offset always names the same message. So a new epoch begins if entries that a process
+-- has seen were lost, or may have been lost. Offsets continue in it, so the remaining entries stay readable.
 --
 -- KEYS  meta log refs order rooms
--- ARGV  generation of the server; a name for an epoch, if one begins; milliseconds to keep an
+-- ARGV  generation of the server; a name for the new epoch, if one begins; milliseconds to keep an
 --       empty room; what the caller has seen: epoch, offset, that message's time (0: not checked)
 local meta, log, refs, order, rooms = unpack(KEYS)
 local generation, new_epoch, keep = ARGV[1], ARGV[2], tonumber(ARGV[3])
@@ -40,7 +40,8 @@ if not epoch then
 elseif seen_another() then
     begin()
 elseif found[4] ~= generation then
-    -- The server stopped uncleanly since. Who watched before, and has seen nothing that is lost, vouches for it.
+    -- The server stopped uncleanly meanwhile. A caller that knows this epoch, and has seen no entry that is lost,
+    -- proves that the epoch can continue.
     if seen_epoch == epoch then
         redis.call('HSET', meta, 'generation', generation)
     else

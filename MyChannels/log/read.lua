@@ -1,6 +1,7 @@
--- The messages after an offset, oldest first.
+-- Reads the messages after an offset, oldest first.
 --
--- ARGV  the offset, or -1 for where the caller is, or where the epoch began that it does not know; most entries
+-- ARGV  the offset, or -1 for the caller's own (in an epoch that it does not know, for the epoch's start);
+--       maximum number of entries
 -- Returns epoch, the offset after which it began, the newest offset, entries.
 if redis.call('PTTL', meta) < keep then redis.call('PEXPIRE', meta, keep) end
 

@@ -1,4 +1,4 @@
-"""The room log in Redis: one stream per room, whose entries are numbered by their offsets."""
+"""The room log in Redis: one stream per room, with offsets as entry IDs."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
     from MyChannels.connection import Connection, Part
     from MyChannels.log import Announcement
 
-# Above this part of maxmemory the idlest rooms' logs go: Redis refuses writes at the whole of it,
-# and connections' buffers count as well.
+# Above this share of maxmemory, the logs of the idlest rooms are dropped: Redis refuses writes at 100 %, and
+# connection buffers count too.
 FULL = 0.8
-# What only grows old is looked after by one append in so long; a log's age exceeds its bound by so much.
+# Appends remove expired entries at most once in this time, so a log can exceed its maximum age by as much.
 TIDY_MILLISECONDS = 10_000
-DROPPED_AT_ONCE = 10  # and twice as many each time: idle rooms may be small
+DROPPED_AT_ONCE = 10  # doubles each time, since idle rooms may be small
 MOST_DROPPED_AT_ONCE = 1000
-# What was dropped is freed meanwhile, in a thread of Redis', and answers on their way have gone.
+# Time for a thread of Redis to free the dropped logs, and for pending answers to leave the buffers.
 FREED_SECONDS = 0.5
-# Of each kind that clients ask for, at a time: a page of long texts is 1.6 MB in Redis' buffers, and whatever else
-# this process asks waits behind it. Each waits for its moment besides (tick.py), so fewer would be 100 a second.
+# Concurrent reads of each kind that clients cause. A page of long texts takes 1.6 MB of Redis' buffers, and this
+# process' other questions wait behind it. Each read also waits for a tick (tick.py), so fewer would mean 100 a second.
 READINGS = 4
 
 _HERE = Path(__file__).parent
@@ -62,7 +62,7 @@ class StreamLog:
         self._ask = connection.ask
         self.length = length
         self.seconds = seconds
-        # For what needs a name that no other process gives: a random one each would be a system call.
+        # Prefix of names that are unique across processes: a random name each time would cost a system call.
         self._name = secrets.token_urlsafe(9)
         self._numbers = itertools.count()
         self._resuming, self._paging = asyncio.Semaphore(READINGS), asyncio.Semaphore(READINGS)
@@ -72,7 +72,7 @@ class StreamLog:
     ) -> asyncio.Future[Appended]:
         name = self._new_name()
         return self._ask(
-            *_script(_APPEND_SHA, room, name, seen.epoch, seen.offset, 0),  # only reading is worth a look at the time
+            *_script(_APPEND_SHA, room, name, seen.epoch, seen.offset, 0),  # only reads check the time
             room,
             self.length,
             self.seconds,
@@ -120,14 +120,14 @@ class StreamLog:
         return [_message(*entry) for entry in reversed(entries)]
 
     async def relieve(self) -> list[str]:
-        """Drops the idlest rooms' logs until Redis has room again; returns their names."""
+        """Drops the idlest rooms' logs until Redis has enough free memory. Returns the rooms' names."""
         dropped: list[str] = []
         at_once = DROPPED_AT_ONCE
         while await self._is_full():
             names = [room.decode() for room in await self._ask("ZRANGE", ROOMS_KEY, 0, at_once - 1)]
             if not names:
                 break
-            # In this order: a room in which somebody speaks meanwhile is on the list again.
+            # In this order, so that a message appended in between puts its room back on the list.
             await self._ask("ZREM", ROOMS_KEY, *names)
             await self._ask("UNLINK", *(key for name in names for key in log_keys(name)))
             dropped += names
@@ -135,7 +135,7 @@ class StreamLog:
         return dropped
 
     async def forget(self) -> None:
-        """Takes those off the list of rooms whose logs have expired."""
+        """Removes rooms from the list whose logs have expired."""
         clock = await self._ask("TIME")
         oldest = (int(clock[0]) - max(self.seconds, REF_SECONDS)) * 1000 - TIDY_MILLISECONDS
         await self._ask("ZREMRANGEBYSCORE", ROOMS_KEY, "-inf", oldest)
@@ -150,21 +150,21 @@ class StreamLog:
         await self.connection.close()
 
     async def _is_full(self) -> bool:
-        """And not for a moment only."""
+        """Whether Redis is nearly full, and still is after FREED_SECONDS."""
         if await self._fullness() <= FULL:
             return False
         await asyncio.sleep(FREED_SECONDS)
         return await self._fullness() > FULL
 
     async def _fullness(self) -> float:
-        """The part of maxmemory that is used; 0 where there is no bound."""
+        """The share of maxmemory that is used; 0 if there is no limit."""
         lines = (await self._ask("INFO", "memory")).decode().splitlines()
         values = dict(line.split(":", 1) for line in lines if ":" in line)
         most = int(values["maxmemory"])
         return int(values["used_memory"]) / most if most else 0
 
     async def _read(self, room: str, seen: Position, after: int, limit: int) -> Any:
-        # Those who have seen something go first after a restart: they know whether anything is lost.
+        # After a restart, reads that name a seen position go first: they show whether data was lost.
         return await self._ask(*_script(_READ_SHA, room, self._new_name(), *seen), after, limit, held=not seen.epoch)
 
     def _new_name(self) -> str:
@@ -172,7 +172,7 @@ class StreamLog:
 
 
 def _script(sha: str, room: str, name: str, *seen: str | int) -> tuple[Part, ...]:
-    """What position.lua takes."""
+    """The part of the command that position.lua reads."""
     return ("EVALSHA", sha, 5, *log_keys(room), ROOMS_KEY, GENERATION, name, KEEP_EMPTY_SECONDS * 1000, *seen)
 
 
