@@ -1,19 +1,19 @@
-// A room's WebSocket in the subprotocol chat.v1, which loses nothing and says nothing twice.
-// No imports and no DOM, so that any page can take it; docs/chat-client.md shows how.
+// A client for a room's WebSocket (subprotocol chat.v1). It loses no message and sends none twice.
+// It needs no imports and no DOM, so any page can use it; docs/chat-client.md shows how.
 
-const FIRST_DELAY = 500; // milliseconds, as all that follow
+const FIRST_DELAY = 500; // milliseconds, as are all of these
 const LONGEST_DELAY = 15_000;
 const HANDSHAKE_TIMEOUT = 10_000;
-const STABLE = 5_000; // after which a connection was a good one
-const SILENCE = 20_000; // after which the server is asked for a sign of life
+const STABLE = 5_000; // a connection that lasts this long resets the retry delay
+const SILENCE = 20_000; // after which the client pings the server
 const PONG_TIMEOUT = 5_000;
 const ACK_TIMEOUT = 10_000;
 const RATE_PAUSE = 1_000;
-const TYPING_PAUSE = 2_500; // the other side forgets after 4 s
+const TYPING_PAUSE = 2_500; // typists.js forgets a typist after 4 s
 
-const CLOSED = 1000; // by close(); from the server it is one more lost connection
+const CLOSED = 1000; // by close(); if the server sends it, the client reconnects
 const TOO_BIG = 1009;
-// Coming back would not help: malformed request, login needed, not allowed, room closed.
+// Reconnecting would not help: malformed request, login needed, not allowed, room closed.
 const FINAL_CODES = new Set([4400, 4401, 4403, 4410]);
 const PASSED_ON = new Set(["notice", "joined", "left", "typing", "deleted"]);
 
@@ -21,16 +21,16 @@ const PASSED_ON = new Set(["notice", "joined", "left", "typing", "deleted"]);
  * @typedef {{ kind: "connecting" }
  *   | { kind: "connected" }
  *   | { kind: "waiting", delay: number, until: number }   milliseconds; `until` as a Date.now()
- *   | { kind: "offline", delay?: number, until?: number } the device says so; `delay` without a socket
- *   | { kind: "closed", code: number }                    for good
+ *   | { kind: "offline", delay?: number, until?: number } as the device reports; `delay` if there is no socket
+ *   | { kind: "closed", code: number }                    does not reconnect
  * } State
  *
  * @typedef {{
  *   ref: string,
  *   text: string,
  *   state: "queued" | "sending" | "sent" | "failed",
- *   offset?: number,   once it is sent
- *   code?: string,     once it has failed; "closed" if the connection ended for good
+ *   offset?: number,   once sent
+ *   code?: string,     once failed; "closed" if the client was closed and does not reconnect
  *   detail?: string,
  * }} Outgoing
  *
@@ -39,7 +39,7 @@ const PASSED_ON = new Set(["notice", "joined", "left", "typing", "deleted"]);
  */
 
 /**
- * Full jitter, so that the clients of a worker that went away do not all return at once.
+ * Full jitter, so that the clients of a worker that stopped do not all reconnect at once.
  * @param {number} failures before this one
  * @param {() => number} random
  * @returns {number} milliseconds
@@ -48,27 +48,27 @@ export function retryDelay(failures, random = Math.random) {
   return random() * Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** failures);
 }
 
-/** crypto.randomUUID() is for https and localhost alone. */
+/** crypto.randomUUID() exists only on https and localhost. */
 function unguessable() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /**
- * Events, each with its `detail`: state (State), welcome, message (Message), outgoing (Outgoing),
- * gap ({ newEpoch }) and, as the server sends them, notice, deleted, joined, left, typing.
+ * Events and their `detail`: state (State), welcome, message (Message), outgoing (Outgoing),
+ * gap ({ newEpoch }). The events notice, deleted, joined, left and typing have the server's objects.
  */
 export class ChatClient extends EventTarget {
   /** @type {State} */
   state = { kind: "closed", code: CLOSED };
-  /** The last welcome; the name that counts is in it. */
+  /** The last welcome; it contains the name that the server uses. */
   welcome;
-  /** What tells this client from others of its name, on every socket. */
+  /** Identifies this client on every socket, since other clients may have the same name. */
   client;
 
   #address;
   #name;
-  #renaming; // { name } until nothing is on its way under the old one
+  #renaming; // { name } until no message under the old name is unacknowledged
   #WebSocket;
   #isOnline;
   #random;
@@ -79,16 +79,16 @@ export class ChatClient extends EventTarget {
   #joined = false; // on this socket
   #epoch;
   #offset = 0;
-  #watch; // timer: of the silence or, once it was asked, of the answer
-  #asking = false; // for a sign of life
+  #watch; // timer: of the silence or, after a ping, of the pong
+  #asking = false; // a ping is unanswered
   #stable; // timer
-  /** @type {Outgoing[]} in their order; only the first may be on its way, or a refusal would reorder them */
+  /** @type {Outgoing[]} in order; only the first may be in flight, otherwise a refusal would reorder them */
   #queue = [];
-  #unsure = false; // whether the first was handed to a socket, with what outcome nobody knows
-  #again; // timer: the first is sent again
+  #unsure = false; // the first was written to a socket and its outcome is unknown
+  #again; // timer to send the first again
   #unavailable = 0;
   #asked = [];
-  #typed; // timer: until it may be sent again
+  #typed; // timer until typing may be sent again
 
   /**
    * @param {string | URL} address of the room's socket; ws, wss, http, https or relative to the page
@@ -144,19 +144,19 @@ export class ChatClient extends EventTarget {
     on("close", ({ code }) => this.#lost(code));
   }
 
-  /** For good, until open() is called again; what is queued fails. */
+  /** Closes without reconnecting, until open() is called again. Queued messages fail. */
   close() {
     this.#leave();
     this.#end(CLOSED);
   }
 
-  /** Waits no longer: neither for the next attempt nor, on a silent socket, for the next ping. */
+  /** Does not wait any longer: reconnects at once or, with an open socket, sends the next ping at once. */
   retry() {
     if (this.#socket === undefined && this.state.kind !== "closed") this.open();
     else if (this.#joined) this.#ping();
   }
 
-  /** The device is online again. A socket that outlived the outage is kept: nothing is missing. */
+  /** Call when the device is online again. A socket that survived the outage is kept: nothing is missing. */
   online() {
     if (this.state.kind !== "offline") return;
     if (!this.#socket) {
@@ -167,7 +167,7 @@ export class ChatClient extends EventTarget {
     }
   }
 
-  /** The device says that it is offline. Devices err: a socket is asked, and its answer counts for more. */
+  /** Call when the device reports that it is offline. It may be wrong, so the client pings an open socket. */
   offline() {
     if (this.state.kind === "waiting") {
       this.#wait({ offline: true });
@@ -178,8 +178,8 @@ export class ChatClient extends EventTarget {
   }
 
   /**
-   * Comes back under another name, losing nothing. A ref is known by its sender's name: what is on
-   * its way arrives under the old one first.
+   * Reconnects under another name without losing messages. The server knows refs by the sender's
+   * name, so messages in flight are first settled under the old name.
    * @param {string} [name]
    */
   rename(name) {
@@ -197,7 +197,7 @@ export class ChatClient extends EventTarget {
     return true;
   }
 
-  /** @param {number} [code] none if there was no close at all */
+  /** @param {number} [code] undefined if there was no close event */
   #lost(code) {
     this.#leave();
     if (code === TOO_BIG && this.#unsure) this.#fail({ code: "too_long" });
@@ -221,7 +221,7 @@ export class ChatClient extends EventTarget {
     socket?.close();
   }
 
-  /** A device that is offline tries rarely, for it may be wrong; online() ends that. */
+  /** While offline, retries rarely, since the device may be wrong. online() ends the wait. */
   #wait({ offline }) {
     clearTimeout(this.#timer);
     let delay = LONGEST_DELAY / 2 + (this.#random() * LONGEST_DELAY) / 2;
@@ -233,7 +233,7 @@ export class ChatClient extends EventTarget {
     this.#become({ kind: offline ? "offline" : "waiting", delay, until: Date.now() + delay });
   }
 
-  // Timers alone measure how long something takes: they go on as before when the clock is set.
+  // Measures durations with timers only: setting the device's clock does not affect them.
 
   #heard() {
     this.#asking = false;
@@ -265,16 +265,16 @@ export class ChatClient extends EventTarget {
 
   // ── What comes in ─────────────────────────────────────────────────────────────────────────────
 
-  /** @param {unknown} data one or more objects, a line each */
+  /** @param {unknown} data one or more objects, one per line */
   #receive(data) {
     this.#heard();
-    if (this.state.kind === "offline") this.#become({ kind: "connected" }); // the device errs
+    if (this.state.kind === "offline") this.#become({ kind: "connected" }); // the device was wrong
     for (const line of String(data).split("\n")) {
       try {
         const object = JSON.parse(line);
         if (object?.type) this.#take(object);
       } catch {
-        // What is malformed is passed over; the other lines are not.
+        // Skip a malformed line, but not the others.
       }
     }
   }
@@ -292,7 +292,7 @@ export class ChatClient extends EventTarget {
   #welcomed(welcome) {
     const first = !this.#joined;
     const newEpoch = this.#epoch !== undefined && this.#epoch !== welcome.epoch;
-    // A guest's name is kept: a ref is known by it.
+    // Keep a guest's name: the server knows refs by the sender's name.
     if (welcome.name?.startsWith("guest-")) this.#name ??= welcome.name;
     this.welcome = welcome;
     if (!welcome.recovered) {
@@ -312,7 +312,7 @@ export class ChatClient extends EventTarget {
   }
 
   #message(message) {
-    if (!(message.offset > this.#offset)) return; // had it already
+    if (!(message.offset > this.#offset)) return; // already received
     this.#offset = message.offset;
     this.#tell("message", message);
   }
@@ -323,7 +323,7 @@ export class ChatClient extends EventTarget {
 
   #error(error) {
     if (error.ref === undefined) {
-      // Questions carry no ref: whose error it is, their order tells.
+      // Questions have no ref, so an error without one belongs to the oldest question.
       this.#asked.shift()?.reject(Object.assign(new Error(error.detail), { code: error.code }));
     } else if (this.#queue[0]?.ref !== error.ref) {
       return;
@@ -340,13 +340,13 @@ export class ChatClient extends EventTarget {
   // ── What goes out ─────────────────────────────────────────────────────────────────────────────
 
   /**
-   * Queued, whatever the connection does: in the room once, after all that was sent before.
+   * Queues a message, whatever the connection's state. It arrives once, after all messages sent before.
    * @param {string} text
    * @returns {Outgoing} kept up to date; each change is an `outgoing` event
    */
   send(text) {
     const outgoing = { ref: unguessable(), text };
-    this.#mayType(); // the next word is a new one
+    this.#mayType(); // the next key starts another message
     this.#enqueue(outgoing);
     return outgoing;
   }
@@ -357,12 +357,12 @@ export class ChatClient extends EventTarget {
     this.#enqueue(outgoing);
   }
 
-  /** @returns {number} how many wait for their acknowledgement */
+  /** @returns {number} how many messages are not acknowledged yet */
   get queued() {
     return this.#queue.length;
   }
 
-  /** Says that its user is typing; call it on every key, it is told every few seconds. */
+  /** Reports that the user is typing. Call it on every key; it sends once every few seconds. */
   typing() {
     if (!this.#joined || this.#typed) return;
     this.#typed = setTimeout(() => this.#mayType(), TYPING_PAUSE);
@@ -412,7 +412,7 @@ export class ChatClient extends EventTarget {
     this.#done({ state: "failed", code, detail });
   }
 
-  /** The first of the queue has its outcome. */
+  /** Settles the first message of the queue. */
   #done(outcome) {
     clearTimeout(this.#again);
     const outgoing = this.#queue.shift();
@@ -435,7 +435,7 @@ export class ChatClient extends EventTarget {
     return new Promise((resolve, reject) => this.#asked.push({ type, resolve, reject }));
   }
 
-  /** Answers of one type come in the order of their questions. */
+  /** Answers of one type arrive in the order of their questions. */
   #answered(type, answer) {
     const asked = this.#asked.findIndex((question) => question.type === type);
     if (asked >= 0) this.#asked.splice(asked, 1)[0].resolve(answer);

@@ -1,4 +1,4 @@
-// Where a message is written.
+// The text field in which the user writes a message.
 
 import { fill } from "./texts.js";
 
@@ -45,7 +45,7 @@ export class Composer {
   }
 
   /**
-   * Says beside the text what went wrong; "" takes it back.
+   * Shows an error beside the text; "" removes it.
    * @param {string} error
    */
   #fail(error) {
@@ -56,7 +56,7 @@ export class Composer {
 
   /** @param {KeyboardEvent} event */
   #pressed(event) {
-    // An input method's own Enter chooses a word; Safari tells it by the key code alone.
+    // In an input method, Enter chooses a word. Safari shows this only by the key code.
     if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229)
       return;
     event.preventDefault();

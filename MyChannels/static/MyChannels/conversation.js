@@ -1,4 +1,4 @@
-// The conversation on the page: an entry per message, in order, bounded, staying where the reader reads.
+// The conversation on the page: one entry per message, in order, up to a limit. It keeps the reader's scroll position.
 
 import { clock, dayName, sameDay } from "./day.js";
 import { claim, element, said } from "./entry.js";
@@ -6,17 +6,17 @@ import { list } from "./name.js";
 import { Outbox } from "./outbox.js";
 import { fill } from "./texts.js";
 
-const LIMIT = 500; // entries on the page; the room's log has the others
+const LIMIT = 500; // entries on the page; others can be loaded from the room's log
 const PAGE = 50; // messages loaded at a time
-const NAMED = 3; // of those who come or go together
-const TURN = 5 * 60_000; // milliseconds in which one author's messages stand under one name
+const NAMED = 3; // names shown of people who come or go together
+const TURN = 5 * 60_000; // milliseconds in which one author's messages share one name line
 const NEAR_END = 48; // pixels
 const NEAR_START = 300;
-const QUIET = 1_000; // milliseconds, for a screen reader to pass over what was loaded
+const QUIET = 1_000; // milliseconds in which a screen reader ignores loaded messages
 
 /**
- * Where an entry stands: a message by its offset, a line a fraction beside one. Offsets count
- * within a section; a new epoch begins one.
+ * An entry's position. A message has its offset, another line a fractional offset next to a message.
+ * Offsets are compared within a section; a new epoch begins a new section.
  * @typedef {{ section: number, offset: number, message?: Message }} Place
  * @typedef {import("./chat-client.js").Message} Message
  * @typedef {import("./chat-client.js").Outgoing} Outgoing
@@ -39,16 +39,16 @@ export class Conversation {
   #places = new WeakMap();
   /** @type {Map<number, Element>} this section's messages on the page, by their offsets */
   #shown = new Map();
-  /** @type {Map<number, Outgoing>} what this page has sent, by its offsets */
+  /** @type {Map<number, Outgoing>} messages that this page has sent, by offset */
   #own = new Map();
-  /** @type {Set<number>} offsets of what came while nobody looked */
+  /** @type {Set<number>} offsets of messages that arrived out of the reader's view */
   #unseen = new Set();
   /** @type {Message[]} */
   #queue = [];
   #section = 0;
   #newest = 0; // the room's newest message, on the page or not
   #more = false; // the log has messages before those on the page
-  #detached = false; // and after them
+  #detached = false; // the log has messages after those on the page
   #loading = false;
   #following = true;
   #presence = { node: undefined, joined: [], left: [], more: { joined: 0, left: 0 } };
@@ -88,7 +88,7 @@ export class Conversation {
   // ── What the room tells ───────────────────────────────────────────────────────────────────────
 
   /**
-   * The connection is there; an empty page gets the latest messages.
+   * Call when connected. An empty page loads the latest messages.
    * @param {number} offset of the room's newest message
    */
   welcomed(offset) {
@@ -99,8 +99,8 @@ export class Conversation {
   }
 
   /**
-   * Messages may be missing between those on the page and those that follow.
-   * @param {string} text that says so
+   * Call when messages may be missing between those on the page and the next ones.
+   * @param {string} text to show in the gap
    * @param {{ offset: number, newEpoch: boolean }} now
    */
   async gap(text, { offset, newEpoch }) {
@@ -127,7 +127,7 @@ export class Conversation {
   }
 
   /**
-   * A busy room writes to the page once per frame; a hidden page, only when it is seen again.
+   * Messages of a busy room are rendered once per frame; on a hidden page, when it is visible again.
    * @param {Message} message
    */
   add(message) {
@@ -136,7 +136,7 @@ export class Conversation {
     if (this.#queue.length === 0) requestAnimationFrame(() => this.#flush());
     this.#queue.push(message);
     if (this.#queue.length > LIMIT) this.#detached = true;
-    if (this.#detached) this.#queue.length = 1; // they are loaded with what follows
+    if (this.#detached) this.#queue.length = 1; // the others are loaded later with those that follow
     if ((this.#following && !document.hidden) || this.#own.has(offset)) return;
     if (this.#unseen.size === 0) this.#insert(this.#marker, { offset: offset - 0.25 });
     if (this.#following) this.#toBottom();
@@ -152,22 +152,22 @@ export class Conversation {
     text?.replaceWith(element("p", "text removed", this.#texts.removed));
   }
 
-  /** @param {string} text sent by other code, and in no log */
+  /** @param {string} text sent by other code, without the log */
   notice(text) {
     this.#flush();
     this.#line(element("li", "notice", text));
   }
 
   /**
-   * Those who come and go between two messages share one line.
+   * People who come and go between two messages share one line.
    * @param {{ type: "joined" | "left", names: string[], more?: number }} event
    */
   moved({ type, names, more = 0 }) {
-    if (names.length === 0) return; // so many that the room only counts them
+    if (names.length === 0) return; // a large room only counts them
     this.#flush();
     if (!this.#presence.node || this.#presence.node !== this.#entries.lastElementChild) {
       const node = element("li", "presence");
-      node.setAttribute("aria-live", "off"); // a screen reader does not announce everyone at the door
+      node.setAttribute("aria-live", "off"); // screen readers should not announce everyone who comes or goes
       this.#presence = { node, joined: [], left: [], more: { joined: 0, left: 0 } };
       this.#line(node);
     }
@@ -226,7 +226,7 @@ export class Conversation {
     this.#showUnseen();
   }
 
-  /** @param {number} offset of what is the reader's own, or no longer there */
+  /** @param {number} offset of a message that is the reader's own or was deleted */
   #forgetUnseen(offset) {
     if (!this.#unseen.delete(offset)) return;
     if (this.#unseen.size === 0) this.#marker.remove();
@@ -254,12 +254,12 @@ export class Conversation {
     this.#showStart();
   }
 
-  /** Offsets have no holes: those that follow are known without being seen. */
+  /** Offsets have no gaps, so the offsets of the next messages are known. */
   async #loadLater() {
     const last = Math.max(...this.#shown.keys());
     const messages = [];
     for (let before = last + PAGE + 1, more = true; more && before > last + 1; ) {
-      const found = await this.#fetch(before); // the newest of them, if all are too much for one answer
+      const found = await this.#fetch(before); // only the newest, if one answer cannot hold all
       if (!found) return;
       messages.unshift(...found.messages);
       more = found.more;
@@ -276,13 +276,13 @@ export class Conversation {
     const section = this.#section;
     this.#loading = true;
     this.#showStart();
-    const found = await this.#load({ before, limit: PAGE }).catch(() => undefined); // may be asked again
-    if (section !== this.#section) return undefined; // of a page that is gone
+    const found = await this.#load({ before, limit: PAGE }).catch(() => undefined); // the caller may retry
+    if (section !== this.#section) return undefined; // the page has started again meanwhile
     this.#loading = false;
     return found;
   }
 
-  /** The page as if it had just been opened. */
+  /** Resets the page to its state after opening. */
   #startAgain() {
     this.#section += 1;
     this.#entries.replaceChildren();
@@ -310,9 +310,9 @@ export class Conversation {
       this.#keepPlace(() => this.#show(messages, this.#following ? "first" : "last"));
   }
 
-  /** What is loaded is no news to a screen reader. */
+  /** Shows loaded messages without a screen reader announcing them. */
   #showQuietly(messages, excess) {
-    this.#log.setAttribute("aria-live", "off"); // as a property it is newer
+    this.#log.setAttribute("aria-live", "off"); // older browsers lack the property
     this.#keepPlace(() => this.#show(messages, excess));
     clearTimeout(this.#quiet);
     this.#quiet = setTimeout(() => {
@@ -322,14 +322,14 @@ export class Conversation {
 
   /**
    * @param {Message[]} messages
-   * @param {"first" | "last"} excess which entries go if there are too many; the log has them
+   * @param {"first" | "last"} excess which entries to remove if there are too many; the log has them
    */
   #show(messages, excess) {
     for (const message of messages) {
       try {
         this.#showOne(message);
       } catch (fault) {
-        console.error(fault); // one message hides no other
+        console.error(fault); // one faulty message must not hide the others
       }
     }
     while (this.#entries.childElementCount > LIMIT) {
@@ -359,7 +359,7 @@ export class Conversation {
     this.#relate(this.#saidBeside(node, "nextElementSibling"));
   }
 
-  /** Follows the end, or keeps what the reader reads where it is. */
+  /** Stays at the end if the reader is there; otherwise keeps the visible messages in place. */
   #keepPlace(change) {
     const top = (node) => node.getBoundingClientRect().top;
     const edge = top(this.#log);
@@ -379,7 +379,7 @@ export class Conversation {
   }
 
   /**
-   * Behind whatever stands before it.
+   * Inserts the entry after all entries of a lower position.
    * @param {Element} node
    * @param {{ offset: number, message?: Message }} place
    */
@@ -392,15 +392,15 @@ export class Conversation {
     this.#places.set(node, { section: this.#section, ...place });
   }
 
-  /** @param {Element} node something that happens now */
+  /** @param {Element} node for something that happens now */
   #line(node) {
-    if (this.#detached) return; // now is not on the page
+    if (this.#detached) return; // the page does not show the newest messages
     this.#insert(node, { offset: this.#newest + 0.5 });
     if (this.#following) this.#toBottom();
   }
 
   /**
-   * This message on the page is what was sent: it is shown here, and no longer as outgoing.
+   * Marks a message that this page sent as the reader's own. It is no longer shown as outgoing.
    * @param {Element} node
    * @param {Outgoing} outgoing
    */
@@ -421,7 +421,7 @@ export class Conversation {
   }
 
   /**
-   * What an entry shows depends on the one before: whose turn it is, and whether a day begins.
+   * Updates what an entry shows depending on the one before: the author's name and a new day's name.
    * @param {Element | null} node
    */
   #relate(node) {
@@ -436,7 +436,7 @@ export class Conversation {
       last.sender === message.sender &&
       message.sent_at - last.sent_at < TURN;
     node.classList.toggle("again", again);
-    node.querySelector(".who").classList.toggle("unseen", again); // told to ears each time
+    node.querySelector(".who").classList.toggle("unseen", again); // screen readers still read it
     const day = node.querySelector(".day");
     const name = newDay && !day && this.#dayName(message);
     if (name) node.prepend(element("p", "day", name));
@@ -448,7 +448,7 @@ export class Conversation {
     return dayName(sent_at, Date.now(), this.#locale);
   }
 
-  /** At midnight today becomes yesterday. */
+  /** Renames the days after midnight: "Today" becomes "Yesterday". */
   #nameDays() {
     if (sameDay(this.#renderedAt, Date.now())) return;
     this.#renderedAt = Date.now();

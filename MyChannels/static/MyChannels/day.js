@@ -1,5 +1,5 @@
-// Days and times, as the reader's own calendar and language have them. No DOM.
-// None of it throws: a message without its time is still a message.
+// Days and times in the reader's calendar and language. No DOM.
+// Nothing here throws: a message without a valid time must still be shown.
 
 const DAY = 86_400_000; // milliseconds
 
@@ -9,8 +9,8 @@ function midnight(at) {
 }
 
 /**
- * Which locale to format in: the page's language, as the reader's own country writes it.
- * @param {readonly string[] | undefined} languages of the browser; some hold what Intl refuses, "en-US@posix"
+ * The locale for formatting: the page's language in the reader's regional variant.
+ * @param {readonly string[] | undefined} languages of the browser; some contain "en-US@posix", which Intl rejects
  * @param {string} lang of the page
  */
 export function localeOf(languages, lang) {
@@ -24,7 +24,7 @@ export function localeOf(languages, lang) {
 
 /**
  * @param {string} locale
- * @returns {(at: number) => string} the time of day; "" for what is no time
+ * @returns {(at: number) => string} the time of day; "" for an invalid time
  */
 export function clock(locale) {
   let format;
@@ -45,7 +45,7 @@ export function isTime(at) {
 }
 
 /**
- * What is no time begins no day.
+ * An invalid time counts as the same day.
  * @param {number} one a time
  * @param {number} other
  */
@@ -57,7 +57,7 @@ export function sameDay(one, other) {
  * @param {number} at
  * @param {number} now
  * @param {string} locale
- * @returns {string} "Today", "Yesterday" or the date; "" for what is no time
+ * @returns {string} "Today", "Yesterday" or the date; "" for an invalid time
  */
 export function dayName(at, now, locale) {
   if (!isTime(at)) return "";

@@ -17,7 +17,7 @@ export function element(tag, className, text = "") {
 }
 
 /**
- * A text never becomes HTML: its links are made here, node by node.
+ * Never parses a text as HTML: builds its links node by node.
  * @param {string} text
  */
 function words(text) {
@@ -38,7 +38,7 @@ function words(text) {
 }
 
 /**
- * A message that cannot be shown as it should be is shown as plain text, so that it hides no other.
+ * Falls back to plain text if a message cannot be rendered, so that it does not hide others.
  * @param {import("./chat-client.js").Message} message
  * @param {Record<string, string>} texts
  * @param {(at: number) => string} clock
@@ -79,7 +79,7 @@ function furnished({ sender, text, sent_at, deleted }, texts, clock) {
 }
 
 /**
- * The reader's own.
+ * Marks a message as the reader's own.
  * @param {Element} node
  * @param {Record<string, string>} texts
  */

@@ -1,4 +1,4 @@
-// The first page's enhancement: the rooms opened last in this browser.
+// Adds to the first page the rooms that this browser opened last.
 
 import { readRooms, writeRooms } from "./recent.js";
 

@@ -1,7 +1,7 @@
-// The http and https addresses in a text. No DOM.
+// Finds the http and https addresses in a text. No DOM.
 
-// Printable ASCII alone: Chinese text touches an address without a space between, and what a
-// browser copies from its address bar is percent-encoded.
+// Printable ASCII only: Chinese text can follow an address without a space, and browsers
+// percent-encode addresses copied from the address bar.
 const ADDRESS = /(^|[^A-Za-z0-9])(https?:\/\/[!-~]+)/gi;
 const NEVER_WITHIN = /[<>"`{}|\\^]/; // RFC 3986, 2
 const SENTENCE_END = /[.,:;!?'*_~]+$/;
@@ -11,7 +11,7 @@ const BRACKETS = { ")": "(", "]": "[" };
 const count = (text, character) => text.split(character).length - 1;
 
 /**
- * What belongs to the sentence around an address does not belong to the address.
+ * Removes punctuation that belongs to the sentence around the address.
  * @param {string} address
  */
 function trimmed(address) {
@@ -27,11 +27,11 @@ function trimmed(address) {
 
 /**
  * @param {string} address
- * @returns {string | undefined} none if it is no address after all
+ * @returns {string | undefined} undefined if it is not a valid address
  */
 function parsed(address) {
   try {
-    return new URL(address).href; // URL.canParse() is too new
+    return new URL(address).href; // some supported browsers lack URL.canParse()
   } catch {
     return undefined;
   }
@@ -39,7 +39,7 @@ function parsed(address) {
 
 /**
  * @param {string} text
- * @returns {{ text: string, href?: string }[]} together they are the text; links have an href
+ * @returns {{ text: string, href?: string }[]} the parts of the text in order; links have an href
  */
 export function parts(text) {
   const found = [];

@@ -1,10 +1,10 @@
-// Names: the one that this browser chose, and how anybody's is shown.
+// Names: the one chosen in this browser, and how to display any name.
 
 const KEY = "name";
 const LONGEST = 40; // code points
-// As in messages.py: controls, directions and zero-width, separators, surrogates, what shows nothing.
+// As in messages.py: control characters, direction marks and zero-width, separators, surrogates, invisible ones.
 const UNSHOWABLE = /\u034f|[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\u115f\u1160]|\u17b4|\u17b5/u;
-// The documented sentences: "Server: …" is the server's, and 说: ends a name.
+// In the documented sentences, "Server: …" marks the server's, and 说: follows a name.
 const RESERVED = /^Server|说:/;
 
 const CHANNEL_NAME = /^(?:asgi)?specific\.(?:.*!)?(?<id>[^!]+)$/;
@@ -12,7 +12,7 @@ const SHOWN_LENGTH = 6; // characters of a channel name
 export const COLOURS = 8;
 
 /**
- * As the server will read it.
+ * The name as the server will normalise it.
  * @param {string} typed
  */
 export function normalised(typed) {
@@ -21,7 +21,7 @@ export function normalised(typed) {
 
 /**
  * @param {string} name normalised
- * @returns {"" | "nameLong" | "nameCharacters" | "nameReserved"} what is wrong with it
+ * @returns {"" | "nameLong" | "nameCharacters" | "nameReserved"} the fault, or ""
  */
 export function fault(name) {
   if ([...name].length > LONGEST) return "nameLong";
@@ -30,7 +30,7 @@ export function fault(name) {
 }
 
 /**
- * A browser may refuse even to look at its storage, and others may have written there: then there is none.
+ * Returns undefined if the browser denies access to its storage or the stored value is invalid.
  * @param {{ localStorage: Storage }} window
  * @returns {string | undefined}
  */
@@ -45,19 +45,19 @@ export function readName(window) {
 
 /**
  * @param {{ localStorage: Storage }} window
- * @param {string} [name] none forgets it
+ * @param {string} [name] undefined removes it
  */
 export function writeName(window, name) {
   try {
     if (name) window.localStorage.setItem(KEY, name);
     else window.localStorage.removeItem(KEY);
   } catch {
-    // It is remembered for convenience; the page works without.
+    // Storing it is a convenience; the page works without.
   }
 }
 
 /**
- * Channel names are long and differ at the end; any other name is shown as it is.
+ * Shortens channel names, which are long and differ at the end. Returns other names unchanged.
  * @param {string} name
  */
 export function displayName(name) {
@@ -66,7 +66,7 @@ export function displayName(name) {
 }
 
 /**
- * The same name has the same colour on every page, 0 to COLOURS - 1.
+ * A number from 0 to COLOURS - 1, the same for a name on every page.
  * @param {string} name
  */
 export function colour(name) {
@@ -76,9 +76,9 @@ export function colour(name) {
 }
 
 /**
- * "Ann, Bob and 3 more", each name isolated from the direction of its neighbours.
+ * "Ann, Bob and 3 more". Isolates each name, so that its text direction does not affect the others.
  * @param {string[]} names
- * @param {string} more the text for those beyond
+ * @param {string} more the text for the remaining names
  * @param {string} locale
  */
 export function list(names, more, locale) {

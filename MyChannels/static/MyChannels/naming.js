@@ -1,4 +1,4 @@
-// Where a guest chooses a name.
+// The popover in which a guest chooses a name.
 
 import { fault, normalised } from "./name.js";
 
@@ -37,19 +37,19 @@ export class Naming {
     });
   }
 
-  /** @param {string} name that the room knows its reader by */
+  /** @param {string} name that the room uses for the reader */
   show(name) {
     this.#button.textContent = name;
     this.#button.parentElement.hidden = false;
   }
 
-  /** @param {string} name as far as it was chosen */
+  /** @param {string} name if one was chosen */
   chosen(name = "") {
     this.#input.value = name;
   }
 
   /**
-   * The server did not take the name.
+   * Call when the server rejected the name.
    * @param {string} name
    */
   refused(name) {

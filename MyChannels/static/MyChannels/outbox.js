@@ -1,4 +1,4 @@
-// What was written here and has not come back from the room.
+// Messages sent from this page that have not come back from the room yet.
 
 import { claim, element, said } from "./entry.js";
 import { fill } from "./texts.js";
@@ -58,12 +58,12 @@ export class Outbox {
     const reason = this.#texts[`failed_${code}`] ?? detail;
     const node = element("div", "outcome");
     const why = element("p", "", fill(this.#texts.failed, { reason }));
-    why.setAttribute("role", "alert"); // as a property it is newer
+    why.setAttribute("role", "alert"); // older browsers lack the property
     const again = element("button", "", this.#texts.again);
     again.addEventListener("click", () => this.#resend(outgoing));
     const drop = element("button", "", this.#texts.drop);
     drop.addEventListener("click", () => {
-      this.#list.closest("[tabindex]").focus(); // what is removed loses it
+      this.#list.closest("[tabindex]").focus(); // removing the button would lose the focus
       this.remove(outgoing);
     });
     node.append(why, again, drop);

@@ -1,4 +1,4 @@
-// Who is here: how many at any time, their names when somebody looks.
+// Who is here: always the number, and the names while the popover is open.
 
 import { displayName } from "./name.js";
 import { fill } from "./texts.js";
@@ -35,7 +35,7 @@ export class People {
     this.#refresh();
   }
 
-  /** One question at a time, however many come and go meanwhile. */
+  /** Asks one question at a time, however many people come and go meanwhile. */
   async #refresh() {
     if (!this.#open) return;
     this.#stale = this.#asking;

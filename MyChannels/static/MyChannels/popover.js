@@ -1,8 +1,8 @@
-// Popovers for browsers that have none: Chrome before 114, Firefox before 125, Safari before 17.
+// Popovers for browsers without support: Chrome before 114, Firefox before 125, Safari before 17.
 
 /**
- * Without this they are `hidden`: a browser that knows no popovers would show them on the page.
- * @param {Document} document whose `popover` and `popovertarget` then work as they should
+ * The popovers start `hidden`, since a browser without support would show them on the page.
+ * @param {Document} document in which to make `popover` and `popovertarget` work
  */
 export function supplyPopovers(document) {
   const known = "popover" in HTMLElement.prototype;
@@ -21,7 +21,7 @@ function supply(popover, document) {
     const newState = open ? "open" : "closed";
     popover.dispatchEvent(Object.assign(new Event("toggle"), { newState }));
   };
-  popover.removeAttribute("popover"); // a browser that half knows it keeps out
+  popover.removeAttribute("popover"); // so that a browser with partial support does not interfere
   popover.showPopover = () => turn(true);
   popover.hidePopover = () => turn(false);
   for (const button of buttons) {

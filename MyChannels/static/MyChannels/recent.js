@@ -1,4 +1,4 @@
-// The rooms opened last in this browser, newest first.
+// The rooms that this browser opened last, newest first.
 
 const KEY = "recent-rooms";
 const LIMIT = 8;
@@ -12,7 +12,7 @@ export function withRoom(rooms, room) {
 }
 
 /**
- * A browser may refuse even to look at its storage, and others may have written there: then there are none.
+ * Returns an empty list if the browser denies access to its storage or the stored value is invalid.
  * @param {{ localStorage: Storage }} window
  * @returns {string[]}
  */

@@ -1,4 +1,4 @@
-// The page of one room: the only module that knows its elements.
+// The page of one room. Only this module looks up the page's elements.
 
 import { ChatClient } from "./chat-client.js";
 import { Composer } from "./composer.js";
@@ -110,14 +110,14 @@ const on = (type, handle) => client.addEventListener(type, ({ detail }) => handl
 on("state", (now) => {
   state.show(now);
   const retry = find("retry");
-  // After a login has ended the reader decides whether to go on as a guest, or to log in again elsewhere first.
+  // After a logout the reader decides whether to continue as a guest or to log in again elsewhere first.
   const idle = now.kind === "waiting" || now.kind === "offline" || now.code === LOGGED_OUT;
-  if (!idle && document.activeElement === retry) composer.focus(); // what is hidden loses the focus
+  if (!idle && document.activeElement === retry) composer.focus(); // hiding the button would lose the focus
   retry.hidden = !idle;
   find("send").setAttribute("aria-disabled", String(now.kind === "closed"));
   if (now.code === MALFORMED && name !== undefined) {
     const refused = name;
-    call(undefined); // the page works without
+    call(undefined); // the page works without a chosen name
     client.open();
     naming.refused(refused);
   }
@@ -156,12 +156,12 @@ function showTitle() {
 
 document.addEventListener("visibilitychange", () => {
   showTitle();
-  if (!document.hidden) client.retry(); // a hidden page's timers are slow
+  if (!document.hidden) client.retry(); // browsers slow down the timers of hidden pages
 });
 addEventListener("online", () => client.online());
 addEventListener("offline", () => client.offline());
 addEventListener("beforeunload", (event) => {
-  if (client.queued) event.preventDefault(); // what was not sent would be lost
+  if (client.queued) event.preventDefault(); // unsent messages would be lost
 });
 
 find("retry").addEventListener("click", () => {
@@ -186,7 +186,7 @@ copy.addEventListener("click", async () => {
 });
 
 /**
- * The clipboard proper is for https and localhost alone.
+ * navigator.clipboard exists only on https and localhost.
  * @param {string} text
  */
 async function copyText(text) {
@@ -209,7 +209,7 @@ writeRooms(window, withRoom(readRooms(window), page.dataset.room));
 naming.chosen(name);
 client.open();
 
-// All of it runs: only now the page offers what needs it.
+// The whole script has run: now show the controls that need it.
 find("unstarted").remove();
 for (const each of ["composer", "copy"]) find(each).hidden = false;
 if (document.activeElement === document.body) composer.focus();

@@ -1,9 +1,9 @@
-// The connection's state, in words: at once for eyes, late and sparing for ears.
+// The connection's state in words: shown at once, announced to screen readers later and less often.
 
 import { fill } from "./texts.js";
 
 const TICK = 1_000; // milliseconds
-const ANNOUNCE_DELAY = 1_500; // a blip is over before anybody is told
+const ANNOUNCE_DELAY = 1_500; // short interruptions end before this and are not announced
 
 export class StateLine {
   #page;
@@ -12,9 +12,9 @@ export class StateLine {
   #texts;
   #ticking;
   #announcing;
-  #announced = "connected"; // that it works is no news until it did not
+  #announced = "connected"; // announced only after another state was
   #everConnected = false;
-  #failed = false; // since it was connected
+  #failed = false; // an attempt failed since the last connection
 
   /**
    * @param {{ page: HTMLElement, line: HTMLElement, announcer: HTMLElement }} elements
@@ -33,7 +33,7 @@ export class StateLine {
     if (state.kind === "connected") this.#everConnected = true;
     if (state.kind !== "connecting") this.#failed = state.kind !== "connected";
     this.#page.dataset.state = state.kind;
-    const began = performance.now(); // the device's clock may be set meanwhile
+    const began = performance.now(); // unlike Date.now(), not affected by setting the clock
     const write = () => this.#write(state, state.delay - (performance.now() - began));
     write();
     if (state.kind === "waiting") this.#ticking = setInterval(write, TICK);
@@ -42,7 +42,7 @@ export class StateLine {
 
   /**
    * @param {import("./chat-client.js").State} state
-   * @param {number} left milliseconds, while it waits
+   * @param {number} left milliseconds until the next attempt, if waiting
    */
   #write(state, left) {
     const seconds = Math.max(1, Math.ceil(left / 1000));
@@ -62,7 +62,7 @@ export class StateLine {
   #announce(state) {
     clearTimeout(this.#announcing);
     this.#announcing = setTimeout(() => {
-      if (state.kind === this.#announced) return; // further attempts are no news
+      if (state.kind === this.#announced) return; // do not announce further attempts
       this.#announced = state.kind;
       this.#announcer.textContent = state.kind === "waiting" ? this.#texts.lost : this.#text(state);
     }, ANNOUNCE_DELAY);

@@ -1,13 +1,13 @@
-// Who this tab is to the server, kept while it is open: a page that is loaded anew was never away.
+// This tab's identity for the server, kept while the tab is open, so that a reloaded page counts as never away.
 
 import { fault } from "./name.js";
 
 const KEY = "tab";
 
 /**
- * A browser may refuse even to look at its storage, and others may have written there: then it is nobody yet.
+ * Omits invalid values. Returns {} if the browser denies access to its storage.
  * @param {{ sessionStorage: Storage }} window
- * @returns {{ id?: string, guest?: string }} guest: the name that the server made
+ * @returns {{ id?: string, guest?: string }} guest: the name that the server generated
  */
 export function readTab(window) {
   try {
@@ -29,6 +29,6 @@ export function writeTab(window, tab) {
   try {
     window.sessionStorage.setItem(KEY, JSON.stringify(tab));
   } catch {
-    // The others will read that somebody left, and somebody came.
+    // After a reload, others then see one person leave and another come.
   }
 }

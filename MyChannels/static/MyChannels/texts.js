@@ -1,4 +1,4 @@
-// The page's own words. Django renders them, translated, into <template id="texts">.
+// The page's texts. Django renders them, translated, into <template id="texts">.
 
 /**
  * @param {HTMLTemplateElement} template whose children carry data-text="name"
@@ -13,7 +13,7 @@ export function readTexts(template) {
 }
 
 /**
- * Puts values into the {places} of a text; a place without a value stays as it is.
+ * Replaces the {placeholders} of a text. A placeholder without a value stays unchanged.
  * @param {string} text
  * @param {Record<string, string | number>} values
  */

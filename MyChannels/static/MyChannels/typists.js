@@ -1,6 +1,6 @@
 // Who is typing now. No DOM.
 
-const FORGOTTEN = 4_000; // milliseconds after the last word of it
+const FORGOTTEN = 4_000; // milliseconds after the last typing event
 
 export class Typists {
   #onChange;
@@ -23,7 +23,7 @@ export class Typists {
     if (news) this.#onChange([...this.#timers.keys()]);
   }
 
-  /** @param {string} name who has said it, or has left */
+  /** @param {string} name whose message arrived, or who has left */
   stopped(name) {
     clearTimeout(this.#timers.get(name));
     if (this.#timers.delete(name)) this.#onChange([...this.#timers.keys()]);
