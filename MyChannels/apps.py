@@ -5,5 +5,5 @@ from django.apps import AppConfig
 
 class MyChannelsConfig(AppConfig):
     name = "MyChannels"
-    label = "mychannels"  # tables would else carry capitals, which PostgreSQL wants quoted for ever
+    label = "mychannels"  # otherwise table names would contain capitals, which PostgreSQL requires to be quoted
     verbose_name = "Chat rooms"

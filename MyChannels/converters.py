@@ -6,7 +6,7 @@ from MyChannels.groups import ROOM_NAME
 
 
 class RoomNameConverter(StringConverter):
-    """`<room:room_name>`: a slug of 1 to 80 characters; anything else is no route at all, HTTP 404."""
+    """`<room:room_name>`: a slug of 1 to 80 characters. Other paths match no route: HTTP 404."""
 
     regex = ROOM_NAME
 

@@ -1,4 +1,4 @@
-"""What each kind of member is told of what happens in a room."""
+"""The formats in which members receive a room's events."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 
 class Format(Protocol):
-    """Each answers with what the `write` of such a member takes, made once for all of them; None is nothing."""
+    """Each method makes a payload for `write`, once for all members of this format. None means: write nothing."""
 
     def messages(self, said: Sequence[Message]) -> Any: ...
 
     def notice(self, sentence: str, *, joined: bool) -> Any:
-        """`joined`: the documented sentence about a member of the room, whom chat.v1 announces otherwise."""
+        """`joined`: the sentence announces a new member, which chat.v1 announces with an object of its own."""
 
     def other(self, content: ServerObject) -> Any: ...
 
 
 class Documented:
-    """Each message a sentence in a frame of its own."""
+    """The documented format: each message is a sentence in its own frame."""
 
     def __init__(self, pack: Callable[..., Any]) -> None:
         self.pack = pack
@@ -41,7 +41,7 @@ class Documented:
 
 
 class ChatV1:
-    """Everything."""
+    """The subprotocol chat.v1, which receives all objects."""
 
     def __init__(self, pack: Callable[..., Any]) -> None:
         self.pack = pack
@@ -57,7 +57,7 @@ class ChatV1:
 
 
 class Objects:
-    """For Python code: messages as they are."""
+    """For Python code: Message objects."""
 
     def messages(self, said: Sequence[Message]) -> Any:
         return said

@@ -1,4 +1,4 @@
-"""What a visitor may type."""
+"""The form on the first page."""
 
 from django import forms
 from django.core.validators import RegexValidator

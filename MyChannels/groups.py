@@ -1,26 +1,26 @@
-"""Names of rooms, of groups and of Redis keys; the only place where they are spelled."""
+"""Names of rooms, groups and Redis keys. No other module spells them out."""
 
 import re
 
-# Channels permits group names of fewer than 100 characters, and `chat_` goes in front.
+# Channels allows group names of fewer than 100 characters, and room groups begin with `chat_`.
 ROOM_NAME_LENGTH = 80
-# Browsers get it as a form's pattern, and compile that with the flag `v`: there a hyphen is escaped.
+# Also a form's pattern. Browsers compile that with the flag `v`, which requires the hyphen to be escaped.
 ROOM_NAME = rf"[a-zA-Z0-9_\-]{{1,{ROOM_NAME_LENGTH}}}"
 
 _ROOM_NAME = re.compile(ROOM_NAME)
 
-# What the hubs tell each other: who came and went, who is typing. One group for all rooms, since
-# a second one per room would double what a room costs in subscriptions.
+# For events between hubs: who came and went, who is typing. One group serves all rooms, since a second
+# group per room would double the subscriptions.
 HUBS = "hubs"
 
 # The rooms that have a log, by the time of their newest message.
 ROOMS_KEY = "rooms"
-# The processes that serve rooms, by the time until which they are believed alive.
+# The processes that serve rooms, by the time until which they count as alive.
 PROCESSES_KEY = "processes"
 
 
 def check_room_name(room_name: str) -> str:
-    """The name itself. Raises ValueError for one that no socket could have joined."""
+    """Returns the name. Raises ValueError for a name that no socket could join."""
     if not _ROOM_NAME.fullmatch(room_name):
         raise ValueError(
             f"expected a room name of 1 to {ROOM_NAME_LENGTH} letters, digits, hyphens or underscores, "
@@ -35,11 +35,11 @@ def room_group(room_name: str) -> str:
 
 
 def log_keys(room_name: str) -> tuple[str, str, str, str]:
-    """A room's keys: position, stream, idempotency keys, and those in order of age."""
+    """A room's Redis keys: position, stream, idempotency keys, and the idempotency keys in order of age."""
     key = f"room:{room_name}"
     return key, f"{key}:log", f"{key}:refs", f"{key}:order"
 
 
 def process_key(process: str) -> str:
-    """The members whom a process serves, by room."""
+    """The Redis key of the members that a process serves, by room."""
     return f"process:{process}"

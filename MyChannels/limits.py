@@ -1,21 +1,21 @@
-"""How much one connection may ask for, and how much all of a process may hold."""
+"""Limits: the rate of one connection, and the memory that all connections of a process share."""
 
 import time
 from collections.abc import Callable, Hashable
 from pathlib import Path
 
-BURST_SECONDS = 4  # MESSAGE_RATE times this may come at once
-PATIENCE = 10.0  # seconds of being limited on end
-CALM = 1.0  # seconds without a refusal end it
+BURST_SECONDS = 4  # a burst may have MESSAGE_RATE times this many messages
+PATIENCE = 10.0  # seconds of uninterrupted limiting
+CALM = 1.0  # seconds without a refusal interrupt it
 
-# The container's, in cgroup v2 and v1.
+# The container's limit, in cgroup v2 and v1.
 MEMORY_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-UNLIMITED = 2**29  # stands for no limit: compose.yaml's default
-SHARE = 8  # a pool has one part in so many of it
+UNLIMITED = 2**29  # assumed if there is no limit: compose.yaml's default
+SHARE = 8  # a pool's size is the memory limit divided by this
 
 
 class Rate:
-    """A token bucket, and how long it has been empty on end."""
+    """A token bucket that also measures how long it has been empty without interruption."""
 
     __slots__ = ("_at", "_limited_since", "_now", "_rate", "_refused_at", "_tokens")
 
@@ -27,7 +27,7 @@ class Rate:
         self._limited_since = self._refused_at = float("-inf")
 
     def permits(self) -> bool:
-        """Whether one more object may be handled now."""
+        """Whether one more object may be handled now. If so, takes a token."""
         now = self._now()
         self._tokens = min(self._rate * BURST_SECONDS, self._tokens + (now - self._at) * self._rate)
         self._at = now
@@ -41,14 +41,14 @@ class Rate:
 
     @property
     def exhausted(self) -> bool:
-        """Whether the last refusals have lasted longer than anybody's patience."""
+        """Whether the connection has been limited without interruption for PATIENCE seconds."""
         return self._refused_at - self._limited_since >= PATIENCE
 
 
 class Pool:
-    """Bytes that many hold together. When they become too many, the one that holds most lets go of its own.
+    """A bound on the bytes of many holders together. When it is exceeded, the largest holder must free its bytes.
 
-    A bound for each alone is none: a client has as many connections as it likes. Those that hold little never notice.
+    A bound per holder would not help: a client can open any number of connections. Small holders are never affected.
     """
 
     def __init__(self, size: int) -> None:
@@ -57,7 +57,7 @@ class Pool:
         self._holders: dict[Hashable, tuple[int, Callable[[], None]]] = {}
 
     def hold(self, holder: Hashable, count: int, let_go: Callable[[], None]) -> None:
-        """From now on `holder` has `count` bytes, however many it had before."""
+        """Sets the bytes of `holder` to `count`."""
         self.release(holder)
         self.held += count
         self._holders[holder] = count, let_go
@@ -68,17 +68,17 @@ class Pool:
             its_own()
 
     def release(self, holder: Hashable) -> None:
-        """It has none any more."""
+        """Sets the bytes of `holder` to 0."""
         if found := self._holders.pop(holder, None):
             self.held -= found[0]
 
 
 def memory_limit(files: tuple[Path, ...] = MEMORY_LIMITS) -> int:
-    """Bytes of memory that this container may have."""
+    """This container's memory limit in bytes."""
     for file in files:
         try:
             limit = int(file.read_text())
-        except (OSError, ValueError):  # the other version's; or `max`
+        except (OSError, ValueError):  # another cgroup version, or `max`
             continue
-        return limit if limit < 2**50 else UNLIMITED  # v1 has a huge number for none
+        return limit if limit < 2**50 else UNLIMITED  # v1 reports a huge number if there is no limit
     return UNLIMITED

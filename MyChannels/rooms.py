@@ -1,4 +1,4 @@
-"""Speaking in a room from anywhere in Django: views, signals, commands, tasks."""
+"""Sends messages to a room from anywhere in Django: views, signals, commands, tasks."""
 
 import logging
 import secrets
@@ -19,12 +19,12 @@ logger = logging.getLogger(__name__)
 
 
 async def asend(room_name: str, text: str, name: str = "Server") -> int:
-    """Says `text` in a room as `name`, and returns the message's offset in the room's log.
+    """Sends `text` to a room as `name` and returns the message's offset in the room's log.
 
-    Every member on every worker gets it, once and in order; those of the documented format as
-    `<name>说: <text>`. Raises ValueError for a room name that no socket could have joined, a text
-    that no member could have sent or a name that cannot be sent, and Unavailable when the log cannot
-    be reached: whether it was said is unknown then.
+    Every member on every worker gets it, once and in order; members of the documented format get
+    `<name>说: <text>`. Raises ValueError for a room name that no socket could join, a text that no
+    member could send, or a name that cannot be encoded. Raises Unavailable if the log cannot be
+    reached; whether the message was added is unknown then.
     """
     check_room_name(room_name)
     draft = Draft(
@@ -36,7 +36,7 @@ async def asend(room_name: str, text: str, name: str = "Server") -> int:
 
 
 async def _say_once(room_name: str, draft: Draft) -> int:
-    """For a loop without a hub, which may end with this call: nothing of it is kept."""
+    """For a loop without a hub. The loop may end with this call, so the connection is not kept."""
     connection = connect()
     try:
         appended = await log_on(connection).append(room_name, draft)

@@ -1,4 +1,4 @@
-"""The WebSocket routes; a route added here works without touching nginx, whatever its path."""
+"""The WebSocket routes. A route added here needs no change to nginx, whatever its path."""
 
 from django.urls import path
 

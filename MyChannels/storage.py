@@ -1,12 +1,12 @@
-"""How static files are named."""
+"""The storage that names static files."""
 
 from django.contrib.staticfiles.storage import ManifestStaticFilesStorage
 
 
 class ModuleStaticFilesStorage(ManifestStaticFilesStorage):
-    """Names by content also what JavaScript modules import, as nginx lets browsers keep files for ever.
+    """Also puts content hashes into the imports of JavaScript modules: nginx lets browsers cache files forever.
 
-    Django finds an import by its semicolon.
+    Django only finds imports that end with a semicolon.
     """
 
     support_js_module_import_aggregation = True

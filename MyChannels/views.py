@@ -15,14 +15,14 @@ from MyChannels.forms import RoomForm
 _P = ParamSpec("_P")
 _View = Callable[Concatenate[HttpRequest, _P], HttpResponse]
 
-# The pages hold nothing inline. Other pages of the site are their authors': they set their own.
-# The socket's origin is named because Safari before 15.4 does not count it as 'self'.
+# The pages contain no inline scripts or styles. Other pages of the site set their own policy.
+# The socket's origin is listed because Safari before 15.4 does not include it in 'self'.
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; connect-src 'self' {socket_origin}; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
-# Without 0 o 1 l i: a name may be read aloud.
+# Without 0 o 1 l i, since people may read a name aloud.
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
@@ -47,7 +47,7 @@ def unguessable_room_name() -> str:
 @require_safe
 @own_content_only
 def index(request: HttpRequest) -> HttpResponse:
-    """Choose a room; `?room_name=` leads to it, so that the form works without JavaScript."""
+    """The page to choose a room. `?room_name=` redirects to it, so that the form works without JavaScript."""
     form = RoomForm(request.GET if "room_name" in request.GET else None)
     if form.is_bound and form.is_valid():
         return redirect("room", room_name=form.cleaned_data["room_name"])

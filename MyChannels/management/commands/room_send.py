@@ -1,4 +1,4 @@
-"""`manage.py room_send ROOM TEXT`: says TEXT in ROOM."""
+"""`manage.py room_send ROOM TEXT`: sends TEXT to ROOM."""
 
 from typing import Any
 
