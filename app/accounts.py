@@ -1,8 +1,9 @@
-"""Whether a socket that an account opened is still that account's.
+"""Closes the sockets of logins that have ended.
 
-The login is read when a socket is opened, and a socket lives up to a day. Here each process looks the sessions
-of its open sockets up again, and closes the sockets of those that have ended: by a logout, by their age, or because
-the account was deactivated, deleted or renamed, or has another password. A socket without an account costs nothing.
+The login is read when a socket is opened, and a socket lives up to a day. So each process regularly looks up the
+sessions of its open sockets again. It closes the sockets of logins that have ended: by a logout, by their age, or
+because the account was deactivated, deleted or renamed, or has a new password. A socket without an account costs
+nothing.
 """
 
 from __future__ import annotations
@@ -30,34 +31,34 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LOGIN_ENDED = 4401
-# docs/protocol.md promises 60 s: two rounds, and a database that takes its whole timeout for one answer.
+# docs/protocol.md promises 60 s: two rounds, plus a database that needs its whole timeout for one answer.
 ROUND_SECONDS = 20.0
-ANSWER_SECONDS = 15.0  # for one answer: longer than the database's own timeout, short of a round
-AT_ONCE = 100  # sessions in one query: what the thread does meanwhile holds up the event loop's own work
-# The engines whose sessions one query finds. An engine that reads them in another way is asked for each session.
+ANSWER_SECONDS = 15.0  # for one answer: longer than the database's own timeout, shorter than a round
+AT_ONCE = 100  # sessions in one query, because the thread's work holds up the event loop
+# The engines whose sessions can be read in one query. Other engines are asked for each session.
 READ_TOGETHER = (db.SessionStore.load, cached_db.SessionStore.load)
 
-# A thread of its own, and not the one that consumers share for their database work.
+# A separate thread, not the one that consumers share for their database work.
 thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="accounts")
 
 
 class Login(NamedTuple):
     session_key: str
     user_id: Any
-    name: str  # under which the account speaks
+    name: str  # the account's name in messages
 
 
 def opened_by_session(scope: Mapping[str, Any]) -> bool:
-    """Whether the socket's user is the one that its session names. A token's user has no session that could end."""
+    """Whether the socket's user is the one named by its session. A token's user has no session that could end."""
     user, session = scope.get("user"), scope.get("session")
     if user is None or session is None or not user.is_authenticated:
         return False
-    # A session that is not loaded named no user. Loading it here would block the event loop.
+    # A session that is not loaded did not determine the user. Loading it here would block the event loop.
     return bool(session.session_key and session.accessed and _named_by(session)[1] == user.pk)
 
 
 class Socket:
-    """What one application receives and sends, which ends with its login."""
+    """Wraps `receive` and `send` of one application, and ends them with its login."""
 
     __slots__ = ("_receive", "_send", "ended")
 
@@ -67,7 +68,7 @@ class Socket:
         self.ended = False
 
     async def receive(self) -> Any:
-        """Without what the peer says until it has answered the close frame, for which it may take its time."""
+        """Skips what the peer still sends after the login has ended, until it answers the close frame."""
         while True:
             event = await self._receive()
             if not self.ended or event["type"] != "websocket.receive":
@@ -83,7 +84,7 @@ class Socket:
 
 
 class Accounts:
-    """One event loop's sockets that were opened by accounts. `Accounts.current()` is the running loop's."""
+    """One event loop's sockets that were opened by accounts. `Accounts.current()` returns the running loop's."""
 
     _all: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, Accounts]] = WeakKeyDictionary()
 
@@ -93,7 +94,7 @@ class Accounts:
 
     @classmethod
     async def leave(cls) -> None:
-        """For the end of the process."""
+        """Called at the end of the process."""
         if (accounts := cls._all.get(asyncio.get_running_loop())) and accounts._checking:
             accounts._checking.cancel()
             await asyncio.wait([accounts._checking])
@@ -102,10 +103,10 @@ class Accounts:
         self._sockets: dict[Login, set[Socket]] = {}
         self._checking: asyncio.Task[None] | None = None
         self._asking: asyncio.Future[set[Login]] | None = None
-        self._unknown: set[Login] = set()  # could not be looked up the last time
+        self._unknown: set[Login] = set()  # the last lookup failed
 
     async def serve(self, application: Any, scope: dict[str, Any], receive: Any, send: Any) -> Any:
-        """Runs the application for as long as the login lasts that `scope` holds."""
+        """Runs the application until the login in `scope` ends."""
         user, socket = scope["user"], Socket(receive, send)
         login = Login(scope["session"].session_key, user.pk, user.get_username())
         self._sockets.setdefault(login, set()).add(socket)
@@ -121,8 +122,8 @@ class Accounts:
                     self._unknown.discard(login)
 
     async def _check_all(self) -> None:
-        """As long as there are any: round after round, each spread over its time."""
-        await asyncio.sleep(random.uniform(0, ROUND_SECONDS))  # noqa: S311  # processes that began together do not ask together
+        """Checks all logins round after round while there are any. Each round's queries are spread over its time."""
+        await asyncio.sleep(random.uniform(0, ROUND_SECONDS))  # noqa: S311  # spreads processes that started together
         while logins := list(self._sockets):
             batches = [logins[first : first + AT_ONCE] for first in range(0, len(logins), AT_ONCE)]
             for batch in batches:
@@ -136,7 +137,7 @@ class Accounts:
             over = await self._ended(logins)
         except Exception as fault:  # whatever a database, a cache or a third-party session engine raises
             if len(logins) > 1 and not isinstance(fault, TimeoutError):
-                for login in logins:  # what is wrong with one of them says nothing about the others
+                for login in logins:  # check them separately: the fault may concern only one of them
                     await self._check([login])
                 return
             if not self._unknown:
@@ -154,12 +155,12 @@ class Accounts:
             logger.info("closed the sockets of %d logins that have ended", len(over))
 
     async def _ended(self, logins: list[Login]) -> set[Login]:
-        """What the thread says. It answers one question at a time: an answer that is late is waited for first."""
+        """Asks the thread. It answers one question at a time, so a late answer is awaited first."""
         if self._asking:
             await asyncio.wait([self._asking], timeout=ANSWER_SECONDS)
             if not self._asking.done():
                 raise TimeoutError(f"no answer within {ANSWER_SECONDS:.0f} s")
-            self._asking.exception()  # too late to matter: these logins are asked about again
+            self._asking.exception()  # too late to use: these logins are checked again
         self._asking = asyncio.get_running_loop().run_in_executor(thread, ended, logins)
         await asyncio.wait([self._asking], timeout=ANSWER_SECONDS)
         if not self._asking.done():
@@ -172,7 +173,7 @@ class Accounts:
 
 
 def ended(logins: Collection[Login]) -> set[Login]:
-    """Those that Django would not take for a login any more. Raises what the database and the session engine do."""
+    """The logins that Django would no longer accept. Raises whatever the database and the session engine raise."""
     close_old_connections()
     try:
         sessions = _sessions({login.session_key for login in logins})
@@ -183,7 +184,7 @@ def ended(logins: Collection[Login]) -> set[Login]:
 
 
 def _sessions(keys: Collection[str]) -> dict[str, Mapping[str, Any]]:
-    """The contents of those sessions that still exist."""
+    """The contents of the sessions that still exist."""
     store = import_module(settings.SESSION_ENGINE).SessionStore
     if store.load not in READ_TOGETHER:
         return {key: _loaded(store, key) for key in keys}
@@ -192,7 +193,7 @@ def _sessions(keys: Collection[str]) -> dict[str, Mapping[str, Any]]:
 
 
 def _loaded(store: Any, key: str) -> Mapping[str, Any]:
-    """Some engines take an outage for an empty session; the question whether it exists is what raises then."""
+    """Some engines return an empty session during an outage. exists() then raises."""
     content: Mapping[str, Any] = store(key).load()
     if not content and store(key).exists(key):
         content = store(key).load()
@@ -200,7 +201,7 @@ def _loaded(store: Any, key: str) -> Mapping[str, Any]:
 
 
 def _users(sessions: Iterable[Mapping[str, Any]]) -> dict[tuple[str, Any], Any]:
-    """By backend and key: the users of these sessions, as far as their backends let them in."""
+    """The users of these sessions that their backends accept, by backend and key."""
     asked: dict[str, set[Any]] = defaultdict(set)
     for session in sessions:
         path, user_id = _named_by(session)
@@ -228,7 +229,7 @@ def _lasts(login: Login, session: Mapping[str, Any] | None, users: Mapping[tuple
     if not session or user is None or (user.pk, user.get_username()) != (login.user_id, login.name):
         return False
     if not hasattr(user, "get_session_auth_hash"):
-        return True  # of a user model that is not of django.contrib.auth's making
+        return True  # a user model that is not based on django.contrib.auth's
     given = session.get(HASH_SESSION_KEY, "")
     return any(
         constant_time_compare(given, valid)

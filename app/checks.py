@@ -18,14 +18,14 @@ from app.routes import hidden, routes
 BYTES_PER_CODE_POINT = 12
 ENVELOPE_BYTES = 1024
 
-# Migrations that the build before can live with; services/migrate/marks.py writes it, an older build reads it.
+# Migrations that the previous build can run with. services/migrate/marks.py writes this file, an older build reads it.
 COMPATIBLE = settings.DATA_DIR / "backward_compatible"
 
 
 @register("app")
 def public_url_is_served(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """app.E001: a browser at PUBLIC_URL must not be refused."""
-    host = (urlsplit(settings.PUBLIC_URL).hostname or "").removesuffix(".")  # nginx takes it off too
+    host = (urlsplit(settings.PUBLIC_URL).hostname or "").removesuffix(".")  # nginx removes it too
     host = f"[{host}]" if ":" in host else host
     if validate_host(host, settings.ALLOWED_HOSTS):
         return []
@@ -56,16 +56,16 @@ def longest_text_fits_message(app_configs: Any, **kwargs: Any) -> list[CheckMess
 
 @register(Tags.database)
 def migrations_are_known(app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """app.E003: an older version must not serve a newer one's database, of which Django itself would say nothing.
+    """app.E003: an older version must not run on a newer version's database, which Django itself would allow.
 
-    Unless its migrations were marked as such that the older version can live with.
+    Migrations are excepted that were marked as compatible with the older version.
     """
     found: list[CheckMessage] = []
     for alias in databases or []:
         try:
             applied = MigrationRecorder(connections[alias]).applied_migrations()
         except OperationalError:
-            continue  # nobody answers there; whoever needs it will say why
+            continue  # no connection; the code that needs this database will report it
         compatible = compatible_migrations()
         if names := [name for name in unknown_migrations(applied) if name not in compatible]:
             found.append(
@@ -81,15 +81,15 @@ def migrations_are_known(app_configs: Any, databases: Sequence[str] | None = Non
     return found
 
 
-@register(Tags.urls)  # not "app": the check of the configuration must not need what the sources may break
+@register(Tags.urls)  # not "app": the configuration check must work even if the sources are broken
 def routes_can_be_reached(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """app.W001 of sockets, app.W002 of pages: the first route that matches takes the request.
+    """app.W001 for sockets, app.W002 for pages: the first route that matches takes the request.
 
-    Otherwise nothing says why an own consumer is never called.
+    Without this check, nothing would explain why a new consumer is never called.
     """
     from app.routing import routes as sockets  # late: it needs every app to be ready
 
-    *sockets, _ = sockets  # the last takes what is left, and answers 404
+    *sockets, _ = sockets  # the last one matches everything and answers 404
     return [
         Warning(
             f"the {kind} route {route} ({name(route.callback)}) can never be reached: "
@@ -106,13 +106,13 @@ def routes_can_be_reached(app_configs: Any, **kwargs: Any) -> list[CheckMessage]
 
 
 def name(callback: Any) -> str:
-    """Of a view or a consumer, also where it is a class behind a function."""
+    """The full name of a view or a consumer, including a class behind a function."""
     shown = getattr(callback, "view_class", getattr(callback, "consumer_class", callback))
     return f"{getattr(shown, '__module__', '')}.{getattr(shown, '__qualname__', type(shown).__name__)}"
 
 
 def unknown_migrations(applied: Iterable[tuple[str, str]]) -> list[str]:
-    """Those that no file of this version has, as app.name; what a squashed migration replaces is known too."""
+    """Applied migrations without a file in this version, as app.name. Those that a squashed one replaces are known."""
     disk = MigrationLoader(None, ignore_no_migrations=True).disk_migrations
     known = disk.keys() | {replaced for migration in disk.values() for replaced in migration.replaces}
     return sorted(".".join(migration) for migration in {(app, name) for app, name in applied} - known)

@@ -1,7 +1,7 @@
-"""What each container needs of its limits: rules between variables that containers meet, not settings.
+"""Checks the containers' limits of memory and processes against what each container needs.
 
 Measured on 2026-11-29 (engine 20.10, x86-64, the stand-in base images) by lowering a limit until a container did not
-become or stay healthy; each number has some room above that.
+become or stay healthy. Each number has some margin above that.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ REDIS_UNITS = {"b": 1, "k": 1000, "kb": 2**10, "m": 1000**2, "mb": 2**20, "g": 1
 
 @dataclass(frozen=True)
 class Needs:
-    """In MiB, and in processes and threads."""
+    """Memory in MiB; pids in processes and threads."""
 
     memory: int
     pids: int
-    each_memory: int = 0  # of gunicorn's worker processes
+    each_memory: int = 0  # for each of gunicorn's worker processes
     each_pids: int = 0
 
 
-# Processes and threads: Redis has 6, Daphne 6, nginx 4 and two more while it reloads, gunicorn 1 and 6 for each
-# worker, which starts more threads for requests that come at once. What the engine runs in a container for a health
-# check takes up to 8 for a moment. Memory at rest: Redis 4, Daphne 77, nginx 11, gunicorn 25 and 50 for each worker.
+# Processes and threads: Redis has 6, Daphne 6, nginx 4 and two more while it reloads, gunicorn 1 plus 6 for each
+# worker. Workers start more threads for simultaneous requests. A health check in a container briefly takes up to 8.
+# Memory when idle, in MiB: Redis 4, Daphne 77, nginx 11, gunicorn 25 plus 50 for each worker.
 NEEDS = {
     "redis": Needs(memory=16, pids=16),
     "migrate": Needs(memory=96, pids=16),
@@ -39,23 +39,23 @@ NEEDS = {
     "uvicorn": Needs(memory=112, pids=20),
     "nginx": Needs(memory=32, pids=16),
 }
-# Of REDIS_MAXMEMORY, beside the above. 128mb of texts of 3,900 characters took 210 MiB while the append-only file was
-# rewritten: the allocator's gaps, and copies of the pages that are written meanwhile.
+# Memory that Redis needs besides the above, as a multiple of REDIS_MAXMEMORY. 128mb of texts of 3,900 characters took
+# 210 MiB while the append-only file was rewritten, for fragmentation and for copies of the pages written meanwhile.
 REDIS_SHARE = 1.6
 REDIS_LEAST = 8  # MiB of REDIS_MAXMEMORY
-# Above this part of REDIS_MAXMEMORY the logs of idle rooms go (MyChannels/log/stream.py).
+# Above this share of REDIS_MAXMEMORY the logs of idle rooms are removed (MyChannels/log/stream.py).
 REDIS_FULL = 0.8
-# What a message of one character takes: its entry in the log, its idempotency key, and that key's place in their order.
+# The memory for a message of one character: its log entry, its idempotency key, and that key's entry in their order.
 MESSAGE_BYTES = 190
-# A worker needs up to ten times the size of a text while it reads it: where there is one emoji, Python gives four bytes
-# to each character. Measured with 16 MiB, on Daphne: 48 MiB for letters alone, 160 MiB with an emoji.
+# A worker needs up to ten times the size of a text while it reads it: with one emoji in it, Python uses four bytes for
+# each character. Measured with 16 MiB on Daphne: 48 MiB for letters alone, 160 MiB with an emoji.
 WORKER_SHARE = 10
-# Compose's word for one container, and what the stack works with. Two Redis would write into one volume.
+# The most containers of a service that the stack works with. Two Redis containers would write to the same volume.
 MOST = {"redis": 1, "migrate": 1, "nginx": 1}
 
 
 def contradictions(model: Mapping[str, Any]) -> list[str]:
-    """`model` is the resolved project, as `docker compose config --format json` has it."""
+    """`model` is the resolved project, as `docker compose config --format json` prints it."""
     services = model["services"]
     rules = (_redis, _memory, _pids, _replicas)
     found = [fault for name, service in services.items() for rule in rules for fault in rule(name, service)]
@@ -63,7 +63,7 @@ def contradictions(model: Mapping[str, Any]) -> list[str]:
 
 
 def replicas(service: Mapping[str, Any]) -> int:
-    """How many containers Compose starts; it refuses two different numbers."""
+    """How many containers Compose starts. Compose refuses two different numbers."""
     said = [service.get("scale"), (service.get("deploy") or {}).get("replicas")]
     return next((int(number) for number in said if number is not None), 1)
 
@@ -78,7 +78,7 @@ def _replicas(name: str, service: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _limit(service: Mapping[str, Any], key: str) -> int | None:
-    """None is no limit, which an overlay may say. Compose has two places for each, and refuses two numbers."""
+    """None means no limit, which an overlay may set. Compose has two keys for each limit, and refuses two numbers."""
     under_deploy = ((service.get("deploy") or {}).get("resources") or {}).get("limits") or {}
     value = int(service.get(key) or under_deploy.get({"mem_limit": "memory", "pids_limit": "pids"}[key]) or 0)
     return value if value > 0 else None
@@ -146,7 +146,7 @@ def _redis(name: str, service: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _room_log(services: Mapping[str, Any]) -> Iterator[str]:
-    """Of long texts fewer may fit, which `make doctor` says."""
+    """Checks short messages only. Fewer long texts may fit; `make doctor` reports that."""
     said = (services.get("redis", {}).get("environment") or {}).get("REDIS_MAXMEMORY")
     length = max((_number(service, "ROOM_LOG_LENGTH") for service in services.values()), default=0)
     if said is None or length * MESSAGE_BYTES <= REDIS_FULL * _redis_bytes(said):

@@ -1,4 +1,4 @@
-"""Whose pages may post forms: those that may open sockets (app/origins.py)."""
+"""Accepts forms from the origins that may open sockets (app/origins.py)."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class CsrfMiddleware(CsrfViewMiddleware):
-    """Django's, which compares an Origin with the Host as text. The token is needed all the same.
+    """Django's middleware compares Origin and Host as text; this one normalizes them. It also requires the token.
 
-    It goes before Django's own, which finds a request that was let in here marked as such. Django's check
-    security.W003 looks for that one by its name.
+    It runs before Django's own, which accepts requests that this one has marked as checked. Django's own stays in the
+    list because Django's check security.W003 looks for its name.
     """
 
     def process_view(

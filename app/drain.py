@@ -1,6 +1,6 @@
-"""What is draining: this process, from the signal to stop until its end.
+"""The draining of this process, from the stop signal until its end.
 
-The servers begin and end it, readiness looks at it, and app/routing.py says how long and what is left last.
+The servers begin and end it, and readiness checks it. app/routing.py sets how long it takes and what runs at its end.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-END_SECONDS = 3.0  # for all that is left last, together
+END_SECONDS = 3.0  # for everything that runs at the end, together
 
 
 class Drain:
     def __init__(self) -> None:
-        self.seconds = 0.0  # over which open sockets and event streams are closed
+        self.seconds = 0.0  # open sockets and event streams are closed over this time
         self.begun = False
-        self.last_turn = 0.0  # when the last of them is
-        self.finish_end = 0.0  # until then every other response may finish
-        self.cancelled = 0  # applications whose response was ended, and that did not end themselves
+        self.last_turn = 0.0  # when the last of them is closed
+        self.finish_end = 0.0  # until when all other responses may finish
+        self.cancelled = 0  # number of applications that did not end when their response was ended
         self._last: list[Callable[[], Coroutine[Any, Any, object]]] = []
 
     def begin(self, finish_seconds: float) -> None:
@@ -33,11 +33,11 @@ class Drain:
         self.finish_end = time.monotonic() + finish_seconds
 
     def at_end(self, leave: Callable[[], Coroutine[Any, Any, object]]) -> None:
-        """`leave` is awaited when no application runs any more."""
+        """Registers `leave`, which is awaited when no application runs any more."""
         self._last.append(leave)
 
     async def end(self, seconds: float = END_SECONDS) -> None:
-        """Leaves all at once; neither a fault nor a delay of one keeps the others, or the process."""
+        """Runs all of them together. A fault or a delay in one holds up neither the others nor the process."""
         leaving = [asyncio.create_task(leave()) for leave in self._last]
         if not leaving:
             return

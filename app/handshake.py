@@ -1,4 +1,4 @@
-"""Who may open a WebSocket, decided before any consumer runs."""
+"""Decides which handshakes are refused before any consumer runs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 class OriginGuard:
     """Refuses handshakes from foreign origins with HTTP 403.
 
-    Ours is the origin that the request was sent to, and each that is listed in `own`. A client that sends no Origin
-    is not a browser and is let in (RFC 6455, 10.2). Channels' OriginValidator compares with hosts, not with the
-    request, and refuses a client without an Origin.
+    Own origins are the one that the request was sent to, and those listed in `own`. A client that sends no Origin is
+    not a browser and is accepted (RFC 6455, 10.2). Channels' OriginValidator compares with a list of hosts instead of
+    the request, and refuses clients without an Origin.
     """
 
     def __init__(self, application: Any, own: Iterable[str]) -> None:
@@ -26,7 +26,7 @@ class OriginGuard:
         origins = [value.decode("latin1") for name, value in scope["headers"] if name == b"origin"]
         if not origins or (len(origins) == 1 and self.own.include(origins[0], _requested(scope))):
             return await self.application(scope, receive, send)
-        # Not Channels' WebsocketDenier: as a consumer it asks Redis for a channel first.
+        # Not Channels' WebsocketDenier: it is a consumer and first requests a channel from Redis.
         await receive()
         return await send({"type": "websocket.close"})  # not accepted yet: the server answers 403
 
@@ -38,7 +38,7 @@ def _requested(scope: dict[str, Any]) -> str:
 
 
 async def not_found(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Answers a handshake for which there is no route with HTTP 404."""
+    """Answers HTTP 404 to a handshake without a route."""
     await receive()
     await deny(scope, send, 404)
 
@@ -49,7 +49,7 @@ async def deny(scope: dict[str, Any], send: Any, status: int) -> None:
     https://asgi.readthedocs.io/en/latest/extensions.html#websocket-denial-response
     """
     if "websocket.http.response" not in scope.get("extensions", {}):
-        await send({"type": "websocket.close"})  # the server offers no better than 403
+        await send({"type": "websocket.close"})  # the server supports only 403
         return
     await send({"type": "websocket.http.response.start", "status": status, "headers": []})
     await send({"type": "websocket.http.response.body", "body": b""})

@@ -1,4 +1,4 @@
-"""Headers that may come in several lines."""
+"""Joins headers that come in several lines."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ Headers = list[tuple[bytes, bytes]]
 
 
 def joined(headers: Headers) -> Headers:
-    """The same with one Cookie line, joined as HTTP says: https://www.rfc-editor.org/rfc/rfc9113#section-8.2.3.
+    """Joins all Cookie lines as HTTP requires: https://www.rfc-editor.org/rfc/rfc9113#section-8.2.3.
 
-    Django joins all lines of one name by a comma, which is right for every other header.
+    Django joins repeated headers with commas, which is right for every other header.
     """
     cookies = [value for name, value in headers if name == b"cookie"]
     if len(cookies) < 2:
@@ -19,7 +19,7 @@ def joined(headers: Headers) -> Headers:
 
 
 class JoinedHeaders:
-    """ASGI middleware for pages; WebSockets have AuthMiddlewareStack."""
+    """ASGI middleware for pages. For WebSockets, AuthMiddlewareStack does this."""
 
     def __init__(self, application: Any) -> None:
         self.application = application

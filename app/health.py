@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-DEADLINE = 2.0  # seconds for each dependency; all are asked at once
+DEADLINE = 2.0  # seconds for each dependency; all are checked at once
 
 
 async def database() -> None:
@@ -43,7 +43,7 @@ async def redis() -> None:
 
 
 async def channel_layer() -> None:
-    """Raises unless a message sent to a group comes back to a member of it."""
+    """Raises unless a message sent to a group arrives at a member."""
     layer = get_channel_layer()
     channel, group = await layer.new_channel(), f"probe_{uuid4().hex}"
     try:
@@ -63,11 +63,11 @@ if settings.REDIS_URL:  # `make dev` has none
 
 
 async def ready() -> bool:
-    """Whether this process can serve; what cannot be reached is named in the log."""
+    """Whether this process can serve. Logs the dependencies that cannot be reached."""
     if draining.begun:
         return False
     tasks = {name: asyncio.create_task(ask()) for name, ask in DEPENDENCIES.items()}
-    # Not wait_for: it would wait for a cancelled task's clean-up, which hangs when Redis does.
+    # Not wait_for: it would wait for a cancelled task's clean-up, which hangs if Redis hangs.
     await asyncio.wait(tasks.values(), timeout=DEADLINE)
     failed = {name: _failure(task) for name, task in tasks.items() if not _succeeded(task)}
     for name, reason in failed.items():
@@ -87,7 +87,7 @@ def _failure(task: asyncio.Task[None]) -> str:
 
 
 class Health:
-    """ASGI application that answers the health paths and passes all else on. Status only."""
+    """ASGI application that answers the health paths with a status only, and passes everything else on."""
 
     def __init__(self, application: Any) -> None:
         self.application = application

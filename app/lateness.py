@@ -1,8 +1,8 @@
-"""Says when the event loop, or the thread that all synchronous consumers share, is late, and what it is at.
+"""Reports when the event loop, or the thread that all synchronous consumers share, is late, and what it is running.
 
-A handler that blocks either of them holds up everybody on the worker, and nothing else tells which handler it is. A
-thread of its own asks both for an answer twenty times a second. While one does not come, it looks at what the part is
-at (`sys._current_frames`). So a handler that takes 150 ms or more is always found, and a shorter one now and then.
+A handler that blocks either of them holds up every client of the worker, and nothing else shows which handler it is. A
+separate thread schedules a call on both twenty times a second. While such a call is pending, it looks at what the part
+is running (`sys._current_frames`). So a handler that takes 150 ms or more is always found, and a shorter one sometimes.
 """
 
 from __future__ import annotations
@@ -27,14 +27,15 @@ logger = logging.getLogger(__name__)
 
 PERIOD = 0.05  # seconds
 LATE = 0.1
-LOG_SECONDS = 10.0  # from one line about a handler to the next
+LOG_SECONDS = 10.0  # between two log lines about the same handler
 
 SECONDS = Counter(
     "late_seconds",
     "Seconds for which a part of this process kept others waiting, while it was more than 100 ms late",
     ["part", "at"],
 )
-# Of the frames above an application's own. What is left is named: a view, a function of database_sync_to_async.
+# Packages of the frames around an application's own. The first frame outside them is reported: a view, or a function of
+# database_sync_to_async.
 MACHINERY = {
     "__main__", "app", "asgi_correlation_id", "asgiref", "asyncio", "channels", "concurrent", "contextlib", "daphne",
     "django", "gunicorn", "runpy", "threading", "twisted", "uvicorn", "uvicorn_worker",
@@ -43,7 +44,7 @@ AT_REST = {"asyncio", "concurrent", "selectors", "threading"}
 
 
 class Part:
-    """One of those that are asked. `ask` has the function that it gets called there, or raises RuntimeError."""
+    """The event loop or the thread. `ask` schedules a call of its argument there, or raises RuntimeError."""
 
     def __init__(self, name: str, ask: Callable[[Callable[[], None]], object]) -> None:
         self.name = name
@@ -51,12 +52,12 @@ class Part:
         self._asked: float | None = None
         self._answered = 0.0
         self._thread = 0
-        self._at = ""  # as far as this lateness is known
-        self._counted = 0.0  # seconds of it
-        self._logged: dict[str, float] = {}  # when, by handler
+        self._at = ""  # what causes the current delay, if known
+        self._counted = 0.0  # seconds of the current delay already counted
+        self._logged: dict[str, float] = {}  # time of the last log line, by handler
 
     def look(self, now: float, stood_still: bool) -> None:
-        """Asks, or counts for how long the answer has not come."""
+        """Schedules a call, or counts how long the pending one has been late."""
         if self._asked is None:
             self._asked, self._answered, self._at, self._counted = now, 0.0, "", 0.0
             self._ask(self._answer)
@@ -64,7 +65,7 @@ class Part:
         if not self._answered:
             self._at = at_work(self._thread) or self._at
         if stood_still and not self._at:
-            self._asked = None  # the process did not run; this part was at nothing
+            self._asked = None  # the process did not run, and this part was idle
             return
         late = (self._answered or now) - self._asked
         if late > LATE:
@@ -97,14 +98,14 @@ class Watch(threading.Thread):
         looked, worked = time.monotonic(), time.process_time()
         while True:
             now, work = time.monotonic(), time.process_time()
-            # No thread ran: the container was frozen, or the machine is short of processors.
+            # No thread ran: the container was frozen, or the machine is short of CPU time.
             stood_still = now - looked - (work - worked) > PERIOD + LATE
             looked, worked = now, work
             try:
                 for part in self._parts:
                     part.look(now, stood_still)
             except RuntimeError:
-                return  # the loop is closed, or the interpreter ends
+                return  # the loop is closed, or the interpreter is exiting
             time.sleep(PERIOD)
 
 
@@ -112,7 +113,7 @@ _watched: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
 
 
 def watch() -> None:
-    """Watches the running loop and its process from now on. The servers call it, and tests without a server do not."""
+    """Watches the running loop and its process from now on. The servers call this; tests without a server do not."""
     loop = asyncio.get_running_loop()
     if loop not in _watched:
         _watched.add(loop)
@@ -120,7 +121,7 @@ def watch() -> None:
 
 
 def at_work(thread: int) -> str:
-    """What a thread is at: `module.Consumer.handler (line 7)`; empty if that is nothing."""
+    """What a thread is running, as `module.Consumer.handler (line 7)`. Empty if it is idle."""
     innermost = sys._current_frames().get(thread)
     frames = list(_outwards(innermost))
     for frame in frames:

@@ -1,4 +1,4 @@
-"""What holds for every WebSocket, whichever middleware has said who opened it."""
+"""Middleware for every WebSocket, whichever middleware has found its user."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from app.names import UnusableName, refuse
 
 
 class Logins:
-    """ASGI middleware: ends a socket with the login that opened it, and answers where no channel layer takes a name.
+    """ASGI middleware: ends a socket with the login that opened it, and refuses names that no channel layer accepts.
 
-    It stands behind the middleware that finds the user, so it works behind every such middleware. It does both, because
-    each socket holds the frame of each middleware.
+    It comes after the middleware that finds the user, so it works with every such middleware. One class does both,
+    because each middleware keeps a frame in memory for each open socket.
     """
 
     def __init__(self, application: Any) -> None:

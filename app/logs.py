@@ -12,7 +12,7 @@ QUERY = re.compile(r"\?\S+")
 
 
 class Traced:
-    """ASGI application that marks an exception with the id of the request that it ended."""
+    """ASGI application that marks an exception with the id of the request that raised it."""
 
     def __init__(self, application: Any) -> None:
         self.application = application
@@ -26,7 +26,7 @@ class Traced:
 
 
 class RequestId(CorrelationIdFilter):
-    """The id of the request; Daphne logs an application's exception later, from a timer in whatever context."""
+    """Adds the request's id, also to exceptions that Daphne logs later, from a timer in another context."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         super().filter(record)
@@ -36,7 +36,7 @@ class RequestId(CorrelationIdFilter):
 
 
 class WithoutQueries(logging.Filter):
-    """Django's check of forms logs the whole Referer that it refuses, whose query may hold a token."""
+    """Removes queries: Django's CSRF check logs the whole Referer that it refuses, whose query may contain a token."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.name == "django.security.csrf" and isinstance(record.args, tuple):
@@ -45,7 +45,7 @@ class WithoutQueries(logging.Filter):
 
 
 def logging_config(level: str, service: str, readable: bool = False) -> dict[str, Any]:
-    """Django's LOGGING: `level` for all, `service` as in compose.yaml; `readable` for a developer's terminal."""
+    """Django's LOGGING: `level` for all loggers, `service` as in compose.yaml, `readable` for a terminal."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -56,7 +56,7 @@ def logging_config(level: str, service: str, readable: bool = False) -> dict[str
                 "fmt": ["levelname", "name", "message", "correlation_id"],
                 "timestamp": "time",
                 "rename_fields": {"levelname": "level", "name": "logger", "correlation_id": "request_id"},
-                # Django adds the whole request, whose text has its query.
+                # Django adds the whole request, whose text contains the query.
                 "reserved_attrs": [*RESERVED_ATTRS, "request"],
                 "static_fields": {"service": service, "worker": socket.gethostname()},
                 "json_ensure_ascii": False,
@@ -72,9 +72,9 @@ def logging_config(level: str, service: str, readable: bool = False) -> dict[str
         },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
-            # Django's own handlers mail admins and print for runserver; the root handler does it all.
+            # Django's own handlers mail admins and print for runserver; the root handler replaces both.
             "django": {"handlers": [], "level": level, "propagate": True},
-            # uvicorn's worker class hands gunicorn's handlers on and lets nothing propagate.
+            # uvicorn's worker class takes over gunicorn's handlers and disables propagation.
             "gunicorn.error": {"handlers": ["stderr"], "level": level, "propagate": False},
             # nginx logs every request.
             "gunicorn.access": {"handlers": [], "propagate": False},

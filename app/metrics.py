@@ -19,13 +19,13 @@ def registry() -> CollectorRegistry:
     together = CollectorRegistry()
     try:
         MultiProcessCollector(together)  # type: ignore[no-untyped-call]
-    except ValueError:  # services/web/gunicorn.conf.py named no folder for the counts: not gunicorn
+    except ValueError:  # no multiprocess folder is set, as services/web/gunicorn.conf.py does: not gunicorn
         return REGISTRY
     return together
 
 
 def look() -> None:
-    """Sets what is not counted as it happens."""
+    """Sets the metrics that are not updated continuously."""
     layer = get_channel_layer()
     TASKS.set(len(asyncio.all_tasks()))
     CHANNELS.set(len(getattr(layer, "channels", ())))
@@ -33,7 +33,7 @@ def look() -> None:
 
 
 class Metrics:
-    """ASGI application that answers `/metrics` and passes all else on."""
+    """ASGI application that answers `/metrics` and passes everything else on."""
 
     def __init__(self, application: Any) -> None:
         self.application = application

@@ -1,7 +1,7 @@
-"""Which names of groups and channels are refused, by every channel layer alike, and how a handshake is answered then.
+"""Makes every channel layer refuse the same names of groups and channels, and answers handshakes that lead to one.
 
-Channels has a rule for names. Its in-memory layer and channels_redis' core layer apply it, the pub/sub layer takes
-whatever it is given: a name that worked on one failed on another.
+Channels has a rule for names. Its in-memory layer and channels_redis' core layer apply it, but the pub/sub layer
+accepts any name. So a name that worked on one layer failed on another.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from app.handshake import deny
 
 logger = logging.getLogger(__name__)
 
-INTERNAL_ERROR = 1011  # with which a server closes a socket whose application has failed
-SHOWN = 120  # characters of a name: clients may have chosen it
+INTERNAL_ERROR = 1011  # the code with which a server closes a socket whose application failed
+SHOWN = 120  # characters of a name in messages, because clients may have chosen it
 
 
 class UnusableName(TypeError):
-    """No channel layer takes this name. A TypeError, as Channels' own layers raise it."""
+    """Raised for a name that no channel layer accepts. A TypeError, as in Channels' own layers."""
 
 
 class StrictNames(BaseChannelLayer):
-    """Refuses what Channels refuses, and says which name it was."""
+    """Refuses what Channels refuses, with the name in the message."""
 
     def require_valid_group_name(self, name: object) -> Literal[True]:
         return _require("Group", super().require_valid_group_name, name)
@@ -40,17 +40,16 @@ def _require(kind: str, rule: Any, name: object) -> Literal[True]:
         rule(name)
     except TypeError as fault:
         raise UnusableName(f"{fault} Received {name!r:.{SHOWN}}") from None
-    # Channels' expressions end with $, which lets a final line feed pass.
+    # Channels' expressions end with $, which also matches before a final line feed.
     if str(name).endswith("\n"):
         raise UnusableName(f"{BaseChannelLayer.invalid_name_error.format(kind)} Received {name!r:.{SHOWN}}")
     return True
 
 
 async def refuse(fault: UnusableName, scope: dict[str, Any], send: Any) -> None:
-    """Answers 404 to a handshake whose address led to such a name; a socket that is open already is closed.
+    """Answers 404 to a handshake whose address led to such a name. Closes a socket that is already open.
 
-    One line in the log instead of a traceback: the address is at fault, and the consumer only if its route should have
-    been stricter.
+    Logs one line instead of a traceback: the address is at fault, unless the consumer's route should be stricter.
     """
     logger.warning("%s: %s", scope["path"], fault)
     try:

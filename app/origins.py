@@ -1,4 +1,4 @@
-"""The one answer to "is this origin ours?", for sockets and forms alike."""
+"""Decides whether an origin is our own, for sockets and forms alike."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Origin = tuple[str, str, int | None]
 
 
 def normal(origin: str) -> Origin | None:
-    """Scheme, host and port of an origin in the form in which two are compared; None for anything else, `null` too.
+    """Scheme, host and port of an origin, normalized for comparison. None for anything else, including `null`.
 
-    A final dot is no other host: https://www.rfc-editor.org/rfc/rfc3986#section-3.2.2. A browser sends a host in
-    ASCII only.
+    A final dot does not make another host: https://www.rfc-editor.org/rfc/rfc3986#section-3.2.2. Browsers send hosts
+    in ASCII only.
     """
     try:
         parts = urlsplit(origin.lower())
@@ -26,7 +26,7 @@ def normal(origin: str) -> Origin | None:
     except ValueError:
         return None
     host = (parts.hostname or "").removesuffix(".")
-    # urlsplit drops tabs and line ends, and blanks at the ends.
+    # urlsplit drops tabs and line breaks, and spaces at both ends.
     if not (parts.scheme and host and origin.isascii()) or any(character < "!" for character in origin):
         return None
     if parts.path or parts.query or parts.fragment or parts.username is not None:
@@ -36,7 +36,7 @@ def normal(origin: str) -> Origin | None:
 
 
 class OwnOrigins:
-    """Those that are listed, and the one that a request was sent to."""
+    """The listed origins, and the one that a request was sent to."""
 
     def __init__(self, listed: Iterable[str]) -> None:
         self._listed = {normal(origin) for origin in listed}

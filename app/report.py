@@ -228,7 +228,7 @@ def _disagreements() -> list[str]:
     from django.core import checks
 
     django.setup()
-    found = sorted(checks.run_checks(tags=["app"]), key=lambda message: message.id or "")  # Django keeps checks in a set, which has no order
+    found = sorted(checks.run_checks(tags=["app"]), key=lambda message: message.id or "")  # Django's set has no order
     return [f"{m.msg} {m.hint or ''}".strip() for m in found if m.is_serious()]
 
 

@@ -10,14 +10,14 @@ from django.utils.regex_helper import normalize
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-# What stands in an address for a part that varies: ordinary names and numbers. A route that is left with odd ones, such
-# as `<str:…>` behind `<slug:…>`, is as good as hidden. Those with a slash are for routes that take whatever is left.
+# Sample values for the variable parts of an address: ordinary names and numbers. A route that gets only unusual values,
+# such as `<str:…>` after `<slug:…>`, is as good as hidden. Values with a slash are for routes that match everything.
 VALUES = ("lobby", "room_1", "7", "2024", "0f8fad5b-d9cb-469f-a165-70867728950e", "a/b", "no/such.page")
-MOST = 500  # addresses that are tried for a route
+MOST = 500  # addresses tried for each route
 
 
 class Route(NamedTuple):
-    patterns: tuple[Any, ...]  # its own, and before it those of what it is included in
+    patterns: tuple[Any, ...]  # its own pattern, preceded by those of the including routes
     callback: Callable[..., Any]
 
     def __str__(self) -> str:
@@ -32,13 +32,13 @@ class Route(NamedTuple):
         return True
 
     def addresses(self) -> Iterator[str]:
-        """Some that it would take if it stood alone."""
+        """Some addresses that it would match if it were the only route."""
         parts = (list(_samples(pattern)) for pattern in self.patterns)
         return filter(self.takes, islice(("".join(part) for part in product(*parts)), MOST))
 
 
 def routes(patterns: Iterable[Any], before: tuple[Any, ...] = ()) -> Iterator[Route]:
-    """Those of a Django URLconf, or of Channels' URLRouter, in the order in which they are tried."""
+    """The routes of a Django URLconf, or of Channels' URLRouter, in the order in which they are tried."""
     for entry in patterns:
         own = (*before, entry.pattern)
         if (nested := getattr(entry, "url_patterns", None) or getattr(entry.callback, "routes", None)) is not None:
@@ -62,8 +62,8 @@ def _taker(earlier: list[Route], path: str) -> Route | None:
 
 
 def _samples(pattern: Any) -> Iterator[str]:
-    """Texts that may match the pattern; its caller sees whether they do."""
+    """Texts that may match the pattern. The caller checks whether they do."""
     for text, names in normalize(pattern.regex.pattern):
         for values in product(VALUES, repeat=len(names)):
             yield text % dict(zip(names, values, strict=True))
-    yield VALUES[-1]  # for an expression that takes everything, of which `normalize` makes the shortest text
+    yield VALUES[-1]  # for a pattern that matches everything, for which `normalize` returns the shortest text

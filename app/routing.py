@@ -1,4 +1,4 @@
-"""The ASGI root: every request and every socket enters here."""
+"""The ASGI application: every request and every socket enters here."""
 
 import os
 from typing import Any
@@ -9,7 +9,7 @@ from django.core.asgi import get_asgi_application
 from django.urls import re_path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "app.settings")
-# First of all: it fills the app registry, which the consumers imported below may need.
+# First, because it fills the app registry, which the consumers imported below may need.
 django_application = get_asgi_application()
 
 # ruff: noqa: E402
@@ -25,8 +25,8 @@ from app.logins import Logins
 from app.logs import Traced
 from app.metrics import Metrics
 
-# It replaces the one of channels.auth, which would work as well. This one reads sessions on threads of its own, so a
-# slow synchronous consumer does not hold up people who join a room.
+# Replaces the one in channels.auth, which would work too. This one reads sessions in separate threads, so a slow
+# synchronous consumer does not delay people who join a room.
 from app.sessions import AuthMiddlewareStack
 from MyChannels.hub import Hub
 
@@ -40,7 +40,8 @@ sockets = Logins(URLRouter(routes))
 
 
 def logged(application: Any) -> CorrelationIdMiddleware:
-    """Puts the request's id into the log. It stands behind the router, in which packages look for the routes."""
+    """Adds the request's id to the log. It wraps each application, so the router stays outermost, where packages look
+    for routes."""
     return CorrelationIdMiddleware(Traced(application))
 
 
@@ -54,7 +55,7 @@ application = ProtocolTypeRouter(
 
 
 async def leave_rooms() -> None:
-    """Otherwise the other processes count this one's members until its heartbeat is missed."""
+    """Without this, other processes would count this one's members until its heartbeat is missed."""
     if hub := Hub.running():
         await hub.close()
 

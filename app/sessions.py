@@ -1,4 +1,4 @@
-"""Who opens a WebSocket: what Channels' AuthMiddlewareStack puts into the scope, at less cost."""
+"""Finds the user who opens a WebSocket, like Channels' AuthMiddlewareStack, at less cost."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ user_of = OwnThreads(get_user.__wrapped__)
 
 
 class AuthMiddlewareStack:
-    """ASGI middleware that replaces `channels.auth.AuthMiddlewareStack`, which would work in its place.
+    """ASGI middleware that replaces `channels.auth.AuthMiddlewareStack`, which would work too.
 
     It puts the same `cookies`, `session` and `user` into the scope of a WebSocket, and keeps what another middleware
-    has put there. It differs in three things. It reads the session on threads of its own, so a slow synchronous
-    consumer does not hold up those who sign in. It asks no thread about a client without a session cookie. It holds
-    one copy of the scope for the life of the socket; stock holds four.
+    has put there. It differs in three ways. It reads the session in separate threads, so a slow synchronous consumer
+    does not delay people who sign in. It uses no thread for a client without a session cookie. It keeps one copy of the
+    scope for the life of the socket; stock keeps four.
     """
 
     def __init__(self, application: Any) -> None:
@@ -50,9 +50,9 @@ def cookies_in(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 async def find_user(scope: dict[str, Any]) -> None:
-    """Reads the session even where the user is known already: consumers expect to find it loaded."""
+    """Reads the session even if the user is known already, because consumers expect it to be loaded."""
     known = scope.setdefault("user", UserLazyObject())
     user = AnonymousUser() if scope["session"].session_key is None else await user_of(scope)
-    # Stock also overwrites the user that a token has put into such an object.
+    # Stock would also overwrite a user that token middleware has put into such an object.
     if isinstance(known, UserLazyObject) and (known._wrapped is empty or not known.is_authenticated):
         known._wrapped = user

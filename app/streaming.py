@@ -1,4 +1,4 @@
-"""Answers in parts, however slowly they are read."""
+"""Streams responses in parts, however slowly clients read them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from django.utils.decorators import sync_and_async_middleware
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
-PART_BYTES = 65536  # about what uvicorn lets wait for a peer
+PART_BYTES = 65536  # about as much as uvicorn queues for a peer
 PART_SECONDS = 0.1
-BLOCK_BYTES = 4096  # FileResponse.block_size: what Django reads from a file at once
+BLOCK_BYTES = 4096  # FileResponse.block_size: how much Django reads from a file at once
 
 
 @sync_and_async_middleware
 def in_parts(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Under ASGI Django makes a list of all that a plain iterator yields, files included, before it sends any of it:
+    """Streams synchronous iterators, including files. Under ASGI, Django would read all of one before sending anything:
     https://docs.djangoproject.com/en/5.2/ref/request-response/#streaminghttpresponse-objects
     """
     if not iscoroutinefunction(get_response):
@@ -41,8 +41,8 @@ async def parts(content: Iterable[bytes]) -> AsyncIterator[bytes]:
 
 
 def next_part(iterator: Iterator[bytes]) -> bytes:
-    """A file's blocks go together, because each turn in the thread costs more than one. What is smaller may be all that
-    there is for a while, and waits for nothing."""
+    """Joins a file's blocks, because each call in the thread costs more than one block. Smaller pieces are sent at once,
+    because there may be nothing more for a while."""
     part, end = bytearray(), time.monotonic() + PART_SECONDS
     for content in iterator:
         part += content

@@ -1,6 +1,6 @@
-"""The process of `runworker`: on SIGTERM it takes no more events, ends the ones that it has, and leaves.
+"""The process of `runworker`. On SIGTERM it takes no more events, finishes the ones that it has, and exits.
 
-Channels' own ends in the middle of a job.
+Channels' own worker stops in the middle of a job.
 """
 
 import asyncio
@@ -16,13 +16,13 @@ class Worker(ChannelsWorker):
     def __init__(self, application: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(self._watched, *args, **kwargs)
         self._consumers = application
-        self._waiting: set[str] = set()  # channels whose consumer waits for its next event
+        self._waiting: set[str] = set()  # channels whose consumers wait for their next event
         self._listening: list[asyncio.Future[None]] = []
 
     async def handle(self) -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.stop)
         await super().handle()
-        while any(self._busy(*instance) for instance in self.application_instances.items()):  # noqa: ASYNC110  # consumers announce no end
+        while any(self._busy(*instance) for instance in self.application_instances.items()):  # noqa: ASYNC110  # consumers do not signal when they are done
             await asyncio.sleep(LOOK_SECONDS)
 
     def stop(self) -> None:
@@ -34,7 +34,7 @@ class Worker(ChannelsWorker):
         self._listening.append(listening)
         await asyncio.wait([listening])
         if not listening.cancelled():
-            self.stop()  # or the other channels would be served, and this one never again
+            self.stop()  # otherwise the others would go on without this channel
             listening.result()
 
     async def _watched(self, scope: dict[str, Any], receive: Any, send: Any) -> None:

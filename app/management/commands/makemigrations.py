@@ -1,6 +1,6 @@
-"""`manage.py makemigrations` without a name means the apps of this folder.
+"""`manage.py makemigrations` without a name covers the apps in this folder.
 
-Django's own leaves out an app that has no migrations yet, and would write into an installed package.
+Django's own command skips apps that have no migrations yet, and would write into installed packages.
 """
 
 import sys
@@ -23,5 +23,5 @@ def own_apps() -> list[str]:
 
 
 def is_own(path: Path) -> bool:
-    """The virtual environment of `make dev` lies in this folder too."""
+    """Excludes the virtual environment of `make dev`, which is in this folder too."""
     return path.is_relative_to(settings.BASE_DIR) and not path.is_relative_to(sys.prefix)

@@ -1,4 +1,4 @@
-"""`manage.py runserver`, the server of `make dev`: Daphne's own command on our Daphne."""
+"""`manage.py runserver`, the server of `make dev`: Daphne's own command with our server."""
 
 from daphne.management.commands.runserver import Command as DaphneCommand
 
