@@ -41,7 +41,7 @@ async def parts(content: Iterable[bytes]) -> AsyncIterator[bytes]:
 
 
 def next_part(iterator: Iterator[bytes]) -> bytes:
-    """Joins a file's blocks, because each call in the thread costs more than one block. Smaller pieces are sent at once,
+    """Joins a file's blocks, because each call in the thread costs more than a block. Smaller pieces are sent at once,
     because there may be nothing more for a while."""
     part, end = bytearray(), time.monotonic() + PART_SECONDS
     for content in iterator:
