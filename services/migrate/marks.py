@@ -1,7 +1,7 @@
-"""Writes down which migrations the build before can live with, where that build will look: app.E003 in app/checks.py.
+"""Records the migrations that the previous build can run with, for its check app.E003 (app/checks.py).
 
-Those that say `backward_compatible = True`; with --unknown all that the database has and this build does not know,
-because somebody says so for them.
+These are the migrations with `backward_compatible = True`. --unknown adds all migrations of the database that this
+build does not know, because an operator has declared them compatible.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What a build needs before it serves. `try` takes the same steps without a database, so that deploy/trial.sh sees
-# whether each can be taken.
+# Prepares what a build needs before it serves. `try` runs the same commands without a database, so that deploy/trial.sh
+# finds out whether each of them works.
 set -eu
 if [ "${1:-}" = try ]; then
     python manage.py migrate --help > /dev/null

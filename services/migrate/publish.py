@@ -1,7 +1,7 @@
-"""Publishes this build's configuration of nginx, by a volume that nginx only reads.
+"""Publishes this build's nginx configuration to a volume that nginx only reads.
 
-A folder named by its content, and `current`, a link that changes from one to the next in one step. What is
-published is loaded by services/nginx/nginx-reload.sh, or when nginx starts.
+The folder is named after a hash of its content, and the link `current` is switched to it atomically.
+services/nginx/nginx-reload.sh loads it, or nginx does when it starts.
 """
 
 import shutil

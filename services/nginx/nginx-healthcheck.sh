@@ -1,6 +1,6 @@
 #!/bin/sh
-# nginx is ready when a page's worker answers through it, and from then on alive when it answers itself:
-# an outage behind it must not make it unhealthy. The mark lies in a tmpfs.
+# Until a page's worker has answered through nginx once, this checks readiness. From then on it checks only whether
+# nginx itself answers, because an outage behind it must not make it unhealthy. The mark is in a tmpfs.
 set -eu
 
 mark=/run/nginx/ready-once

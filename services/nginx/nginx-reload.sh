@@ -1,9 +1,9 @@
 #!/bin/sh
-# Loads the configuration that was published last, if it is not the one that is loaded: nginx tests it first,
-# refuses nobody meanwhile, and drops no socket.
+# Loads the configuration that was published last, unless it is loaded already. nginx tests it first, keeps accepting
+# requests meanwhile, and drops no socket.
 set -eu
 
-# Both open the pipe of the error log, and must not wait for it for ever.
+# Both commands open the pipe of the error log, and must not wait for it forever.
 timely() { timeout 10 "$@" || { [ $? -ne 124 ] || echo "nginx: expected \`$*\` to end within 10 s, stopped it" >&2; return 1; }; }
 loaded() { curl --noproxy '*' --silent --max-time 2 http://127.0.0.1:8081/configuration || true; }
 
@@ -22,7 +22,7 @@ if ! timely nginx -t -q; then
 fi
 timely nginx -s reload
 
-# By its new processes; the old ones have been told to accept nothing more once these are there.
+# Wait until the new processes answer. The old ones stop accepting once the new ones run.
 tries=100
 until [ "$(loaded)" = "$published" ]; do
     tries=$((tries - 1))

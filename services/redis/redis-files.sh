@@ -1,6 +1,6 @@
 #!/bin/sh
-# For `make doctor`: the room that Redis' files have. With `check`, which needs a Redis that does not run, also whether
-# Redis can read them: `sound`, `none`, `unreadable FILE` or `damaged WHY`. Changes nothing.
+# For `make doctor`: prints the disk space for Redis' files. With `check`, which requires that Redis is stopped, it also
+# prints whether Redis can read them: `sound`, `none`, `unreadable FILE` or `damaged WHY`. Changes nothing.
 set -eu
 
 DEADLINE=60 # seconds
@@ -21,7 +21,7 @@ elif said=$(timeout "$DEADLINE" redis-check-aof "$MANIFEST" 2>&1 < /dev/null); t
     echo sound
 else
     case $said in
-    # A file that ends too early is what a power cut leaves, and Redis reads it up to there.
+    # A power cut leaves a truncated file, and Redis reads it up to its end.
     *"Expected to read"* | *"Reached EOF"*) echo sound ;;
     *) echo "damaged $(echo "$said" | grep -v '^Start checking' | tail -n 4 | tr '\n' ' ')" ;;
     esac

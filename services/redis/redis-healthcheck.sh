@@ -1,5 +1,5 @@
 #!/bin/sh
-# Healthy is PONG to an authenticated PING: redis-cli exits 0 on NOAUTH and LOADING too.
+# Redis is healthy if it answers PONG to an authenticated PING. redis-cli's exit status is 0 on NOAUTH and LOADING too.
 set -eu
 
 REDISCLI_AUTH=$(cat "$REDIS_PASSWORD_FILE")

@@ -1,9 +1,9 @@
 #!/bin/sh
-# For `make doctor`: what Redis says of itself, and the members of the core layer's groups.
-# INFO's lines, CONFIG GET as one JSON object, the groups' keys, then a JSON list of each one's members.
+# For `make doctor`: prints Redis' own information and the members of the core layer's groups.
+# In this order: INFO, CONFIG GET as one JSON object, the groups' keys, then a JSON list of each group's members.
 set -eu
 
-DEADLINE=5 # seconds for each question
+DEADLINE=5 # seconds for each command
 MOST=10000 # groups
 
 REDISCLI_AUTH=$(cat /run/redis/doctor)

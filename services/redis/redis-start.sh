@@ -1,18 +1,18 @@
 #!/bin/sh
-# Writes the users' file from the secret, then becomes the server.
-# The secret is stored as its hash, so that ACL LIST does not show it.
+# Writes the ACL file from the secret, then starts the server.
+# The file has only the secret's hash, so that ACL LIST does not show the secret.
 set -eu
 
 hash=$(tr -d '\n' < "$REDIS_PASSWORD_FILE" | sha256sum | cut -d ' ' -f 1)
 
-# What redis-py, the two layers of channels_redis and the health checks send, by the server's own count
-# (HELLO and AUTH need no leave): pub/sub layer: SUBSCRIBE UNSUBSCRIBE PUBLISH; core layer: the rest.
-# Its flush() would need KEYS, which nobody else should have.
-# Keys begin with the layers' prefix, `asgi`, or are the rooms' logs and lists of members (MyChannels/groups.py);
-# no other key is in reach. Pub/sub channels may have any name (`&*`): `send("jobs", …)` publishes to `jobs`, a second
-# layer has a prefix of its own, and packages subscribe to names of theirs. This Redis has no other users, and a
-# channel keeps nothing: SECURITY.md. Rooms: INFO, for the run and the memory; scripts that
-# append and read; and what those call.
+# The commands that redis-py, the two layers of channels_redis and the health checks send, by the server's own count.
+# HELLO and AUTH need no permission. The pub/sub layer sends SUBSCRIBE, UNSUBSCRIBE and PUBLISH; the core layer sends
+# the rest. Its flush() would need KEYS, which is not permitted because nothing else should use it.
+# The user can access only keys with the layers' prefix, `asgi`, and the rooms' logs and lists of members
+# (MyChannels/groups.py). Pub/sub channels may have any name (`&*`): `send("jobs", …)` publishes to `jobs`, a second
+# layer has its own prefix, and packages subscribe to their own names. This Redis has no other users, and a channel
+# stores nothing: SECURITY.md. The rooms need INFO, for the run id and the memory, scripts that append and read, and the
+# commands that these scripts call.
 commands='+ping +client|setinfo +info +time
   +evalsha +script|load +hget +hset +hmget +hdel +xadd +xdel +xtrim +xrange +xrevrange +rpush +lpop +lindex
   +pexpire +pttl +unlink
@@ -20,15 +20,15 @@ commands='+ping +client|setinfo +info +time
   +zadd +zcount +zrange +zrem +zremrangebyscore +zpopmin +bzpopmin
   +expire +del +eval +multi +exec'
 
-# `make doctor` reads (redis-report.sh) by a user of its own, not by more rights for `app`: what INFO and
-# SCAN tell is of no use to a worker, or to who got into one. Its password is made anew at each start and
-# is known in this container only, so it is no further secret to keep, and no container can log in with it.
+# `make doctor` reads (redis-report.sh) as a separate user, so that `app` needs no further rights: what INFO and SCAN
+# show is of no use to a worker, or to an intruder in one. The user's password is generated at each start and known only
+# in this container, so there is no further secret to keep, and no other container can log in with it.
 doctor=$(head -c 32 /dev/urandom | sha256sum | cut -d ' ' -f 1)
 doctor_hash=$(printf %s "$doctor" | sha256sum | cut -d ' ' -f 1)
 
-# Nobody can log in as `default`, but Redis itself reads its append-only file as this user: without
-# leave to write, it drops from it, silently, whatever a transaction or a script wrote. Where that was the first
-# write after a start, SELECT stands within the transaction, and is counted as refused.
+# No client can log in as `default`, but Redis itself reads its append-only file as this user. Without permission to
+# write, it silently drops everything that a transaction or a script wrote. `select` is needed too: for the first write
+# after a start, SELECT is inside the transaction, and would be counted as refused.
 umask 077
 printf %s "$doctor" > /run/redis/doctor
 cat > /run/redis/users.acl <<ACL
@@ -37,8 +37,8 @@ user app on #$hash resetchannels ~asgi* ~room:* ~rooms ~process:* ~processes &* 
 user doctor on #$doctor_hash resetchannels %R~asgi:group:* -@all +info +config|get +scan +zrange
 ACL
 
-# Redis removes its pid file when it stops cleanly. Where it is left, what was written last may be lost: a new
-# generation begins. The rooms' logs read it in INFO, which tells the name of the configuration file.
+# Redis removes its pid file when it stops cleanly. If the file is left, the last writes may be lost, so a new
+# generation begins. The rooms' logs read the generation from the name of the configuration file in INFO.
 if [ -e /data/redis.pid ] || [ ! -s /data/generation ]; then
     head -c 9 /dev/urandom | od -An -tx1 | tr -d ' \n' > /data/generation
 fi

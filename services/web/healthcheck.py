@@ -1,9 +1,9 @@
-"""Container health check of `web` and `daphne`: ready until it was once, alive from then on.
+"""Container health check of `web` and `daphne`. It checks readiness until that succeeds once, then only liveness.
 
-An outage of Redis must not make a container unhealthy that will serve again when Redis
-does; the mark lies in a tmpfs, so a restarted container has to become ready anew.
-With --ready it asks for readiness in any case: `make up` and `make deploy` do at their end.
-It asks over HTTP and boots no Django. Exits 1 with the reason on anything but 200.
+An outage of Redis must not make a container unhealthy, because the container serves again as soon as Redis does. The
+mark is in a tmpfs, so a restarted container must become ready again. With --ready it always checks readiness, which
+`make up` and `make deploy` do at their end. It uses HTTP and does not load Django. Exits 1 with the reason on anything
+but 200.
 """
 
 import http.client
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 MARK = Path("/tmp/ready-once")  # noqa: S108  # the container's own tmpfs
-TIMEOUT = 4  # seconds; compose.yaml grants five
+TIMEOUT = 4  # seconds; compose.yaml allows five
 
 
 def main(path: str | None = None) -> str | None:

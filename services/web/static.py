@@ -1,7 +1,7 @@
-"""Publishes this build's static files, by a volume that nginx only reads, before its pages name them.
+"""Publishes this build's static files to a volume that nginx only reads, before this build's pages refer to them.
 
-Beside the files of earlier builds: their hashed names are still in pages that are open. Nothing is removed;
-a build adds only what it changed.
+The files of earlier builds stay, because open pages still refer to their hashed names. A build adds only the files that
+it changed.
 """
 
 import filecmp
@@ -19,7 +19,7 @@ def publish(source: Path = SOURCE, published: Path = PUBLISHED) -> None:
         if not file.is_file() or (target.exists() and filecmp.cmp(file, target, shallow=False)):
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        # Whole or not at all, whatever happens meanwhile; another container may be at the same.
+        # Publish atomically, even if interrupted. Another container may be publishing the same file.
         scratch = target.with_name(f".{target.name}.{gethostname()}")
         shutil.copyfile(file, scratch)
         scratch.replace(target)

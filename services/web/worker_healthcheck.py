@@ -1,6 +1,6 @@
-"""Health of a container that runs `runworker`: its process is connected to Redis, from which it takes its events.
+"""Health check of a container that runs `runworker`: its process is connected to Redis, where its events come from.
 
-The kernel's table has what this needs: no secret, no package, and no connection of its own.
+This reads the kernel's table of connections, so it needs no secret, no package and no connection of its own.
 """
 
 import sys
@@ -11,7 +11,7 @@ ESTABLISHED = "01"
 
 
 def connected(tables: list[str]) -> bool:
-    """Looks for a connection to Redis in what /proc/net/tcp and tcp6 hold."""
+    """Whether the contents of /proc/net/tcp and tcp6 include a connection to Redis."""
     rows = (line.split() for table in tables for line in table.splitlines()[1:])
     return any(int(row[2].rsplit(":", 1)[1], 16) == PORT and row[3] == ESTABLISHED for row in rows)
 
