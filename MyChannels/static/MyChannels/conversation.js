@@ -379,7 +379,7 @@ export class Conversation {
   }
 
   /**
-   * Inserts the entry after all entries of a lower position.
+   * Inserts the entry behind all entries whose position is not higher.
    * @param {Element} node
    * @param {{ offset: number, message?: Message }} place
    */
