@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# What the machine's own apt configuration says. Mirrors are read from it and never
-# named here: behind a company's mirror everything else must keep working too.
+# Reads the machine's own apt configuration. Mirrors come only from there and are never
+# hard-coded, so that everything also works behind a company's mirror.
 
-os_like() { # os_like debian: is this Debian or Ubuntu, or made of one of them?
+os_like() { # os_like debian: is this Debian, Ubuntu or a derivative?
     [ -r /etc/os-release ] || return 1
     # shellcheck disable=SC1091
     case " $(. /etc/os-release && echo "${ID-} ${ID_LIKE-}") " in *" $1 "*) ;; *) return 1 ;; esac
@@ -10,7 +10,7 @@ os_like() { # os_like debian: is this Debian or Ubuntu, or made of one of them?
 
 is_debian() { os_like debian && ! os_like ubuntu; }
 
-# The package archive, or with "Debian-Security" as argument the security archive.
+# The mirror of the package archive, or with the argument "Debian-Security" of the security archive.
 # DEBIAN_MIRROR is for machines whose own sources are not Debian's (Ubuntu).
 debian_mirror() {
     local label=${1:-Debian}
@@ -23,7 +23,7 @@ debian_mirror() {
         awk -v label="$label" '$1 == label && !seen { print $2; seen = 1 }'
 }
 
-# The keys that every Release file must be signed with.
+# The keys that must have signed every Release file.
 debian_keyring() {
     local ring
     for ring in /usr/share/keyrings/debian-archive-keyring.pgp /usr/share/keyrings/debian-archive-keyring.gpg; do

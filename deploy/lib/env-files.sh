@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# The files that Compose takes variables from, and what it reads in them. Compose is the only reader: nothing
-# here takes a line apart, except to leave out one that Compose cannot read. Sourced with the repository's root
-# as the working directory.
+# Finds the files from which Compose takes variables, and the values that it reads. Only Compose parses the files:
+# this code only removes lines that Compose cannot read. Sourced with the repository's root as the working
+# directory.
 
 without_env_file() { [[ ${COMPOSE_DISABLE_ENV_FILE:-} =~ ^(1|[tT]|true|TRUE|True)$ ]]; } # as Compose reads it
 
-env_files() { # one a line; a later one wins over an earlier one
+env_files() { # one per line; later files override earlier ones
     if without_env_file; then
         return
     elif [ -n "${COMPOSE_ENV_FILES:-}" ]; then
@@ -15,20 +15,20 @@ env_files() { # one a line; a later one wins over an earlier one
     fi
 }
 
-# Options win over variables of Compose's own, which may be at fault too.
+# Options override Compose's own variables, which may be wrong too.
 compose() {
     without_env_file || local -x COMPOSE_DISABLE_ENV_FILE=false
     docker compose --progress quiet --parallel 1 "$@"
 }
 
-names() { # all that anything of the stack reads, and Compose's own where they are set
+names() { # all variables that the stack reads, and those of Compose's own that are set
     sed -n 's/^\(# \)\{0,1\}\([A-Z][A-Z0-9_]*\)=.*/\2/p' .env.example
     compgen -e COMPOSE_ || true
 }
 
 default_project() { sed -n 's/^name: *//p' compose.yaml; }
 
-# A project that asks for these variables and for nothing else, so that no other fault stands in the way.
+# A project that uses only these variables, so that no other fault interferes.
 asking() { # asking NAME…
     local name
     echo "name: $(default_project)"
@@ -45,7 +45,7 @@ ask() { # ask "NAME…" COMPOSE-OPTION…: NAME=value for each, in any order; an
 compose_reads() { # compose_reads NAME…
     # A name that Compose refuses must not hide the other variables.
     ask "$*" --project-name unused 2> /dev/null && return
-    # Whatever else is at fault, what can be read counts. deploy/check-env.sh reports the rest.
+    # Use all that Compose can read, whatever else is wrong. deploy/check-env.sh reports the rest.
     readable_copies "$(mktemp -d)"
     local status=0
     ask "$*" --project-name unused "${copies[@]}" || status=$?
@@ -55,7 +55,7 @@ compose_reads() { # compose_reads NAME…
 
 project_that_compose_reads() {
     local said
-    # Else Compose takes the name from compose.yaml, and never says which files it has read.
+    # Otherwise Compose would take the name from compose.yaml, and not say which files it has read.
     if [ -n "${COMPOSE_PROJECT_NAME:-}" ]; then
         echo "$COMPOSE_PROJECT_NAME"
         return
@@ -71,8 +71,8 @@ project_that_compose_reads() {
 # ── Files that Compose cannot read ─────────────────────────────────────────────────────────────
 
 scratch=''
-copies=()     # --env-file options: what of the files Compose can read
-unreadable='' # what it cannot, one a line
+copies=()     # --env-file options: copies of the files with only the lines that Compose can read
+unreadable='' # messages about the others, one per line
 
 readable_copies() { # readable_copies FOLDER
     local file copy number=0
@@ -94,7 +94,7 @@ leave_out_unreadable() { # leave_out_unreadable FILE COPY
     while [ "$tries" -gt 0 ] && ! said=$(complaint "$2"); do
         tries=$((tries - 1))
         line=$(sed -n 's/.*: line \([0-9]*\): .*/\1/p' <<< "$said" | head -n 1)
-        # Compose does not always name a line, and of a quote that is not closed it names the end of the file.
+        # Compose does not always name a line, and for an unclosed quote it names the end of the file.
         if [ -z "$line" ] || [ -z "$(sed -n "${line}p" "$2")" ]; then line=$(first_unreadable "$2"); fi
         said=$(grep -v '^time=' <<< "$said" | head -n 1 | sed 's/^failed to read [^:]*: //; s/^line [0-9]*: //')
         unreadable="$unreadable$1: line $line: Compose cannot read it: $said."$'\n'
@@ -102,9 +102,9 @@ leave_out_unreadable() { # leave_out_unreadable FILE COPY
     done
 }
 
-complaint() { ask COMPOSE_FILE --project-name unused --env-file "$1" 2>&1; } # complaint FILE: what Compose says of it
+complaint() { ask COMPOSE_FILE --project-name unused --env-file "$1" 2>&1; } # complaint FILE: Compose's error about it
 
-first_unreadable() { # first_unreadable FILE: the number of the first line with which Compose cannot read it
+first_unreadable() { # first_unreadable FILE: the number of the first line that makes Compose fail
     local low=0 high middle
     high=$(awk 'END { print NR }' "$1")
     while [ $((low + 1)) -lt "$high" ]; do

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # Whether Compose, BuildKit and the engine can work with this folder. Sourced by preflight.sh and migrations.sh.
 
-# Compose takes the path for an address, and writes it into lists with commas and quotes. BuildKit puts the last name
-# into a header.
-unusable_part() { # unusable_part PATH: prints what of it they cannot take; fails if there is nothing
+# Compose parses the path like an address, and writes it into lists with commas and quotes. BuildKit puts the path's
+# last component into a header.
+unusable_part() { # unusable_part PATH: prints the part that they cannot handle; fails if there is none
     local LC_ALL=C
     case $1 in
     *[[:cntrl:]]*) echo "a line break or another control character" ;;
@@ -13,11 +13,11 @@ unusable_part() { # unusable_part PATH: prints what of it they cannot take; fail
     esac
 }
 
-# An engine on another machine, or in a container of which only the socket is shared, has other files at this path.
-# A container that is never started shows which; its image holds nothing.
+# An engine on another machine, or in a container that shares only its socket, has other files at this path. This finds
+# out with a container that is never started; its image is empty.
 engine_sees() { # engine_sees FOLDER
     local file image container seen=
-    file=$(mktemp "$1/.state/seen.XXXXXX" 2> /dev/null) || file=$1/compose.yaml # where nothing can be written
+    file=$(mktemp "$1/.state/seen.XXXXXX" 2> /dev/null) || file=$1/compose.yaml # .state/ is not writable
     [ -s "$file" ] || echo "${file##*.}" > "$file"
     if image=$(tar -cf - -T /dev/null | docker import - 2> /dev/null); then
         if container=$(docker create --network none --mount "type=bind,source=$file,target=/seen" "$image" none 2> /dev/null); then

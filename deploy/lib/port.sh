@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Who holds a port of this machine, and which project's stack is ours. Sourced by preflight.sh, trial.sh and folder.sh.
+# Finds what uses a port of this machine, and this folder's project. Sourced by preflight.sh, trial.sh and folder.sh.
 
-# As Compose decides it; fails where that names no image.
+# The project's name as Compose determines it; fails if images cannot have that name.
 project_name() { bash "$1/deploy/dotenv.sh" get COMPOSE_PROJECT_NAME; } # project_name ROOT
 
 own_nginx_holds() { # own_nginx_holds PROJECT PORT
@@ -14,8 +14,8 @@ own_nginx_listens() { # own_nginx_listens PROJECT ADDRESS PORT
         tr -d ' ' | tr ',' '\n' | awk -v start="$2:$3->" 'index($0, start) == 1 { found = 1 } END { exit !found }'
 }
 
-# Only Linux lists its addresses where every user may read them; elsewhere, and for IPv6, every address will do.
-foreign() { # foreign ADDRESS: is it another machine's?
+# Only Linux lists its addresses where every user may read them. On other systems, and for IPv6, accepts any address.
+foreign() { # foreign ADDRESS: does it belong to another machine?
     local table=${ADDRESSES:-/proc/net/fib_trie}
     case $1 in 0.0.0.0 | 127.* | \[*) return 1 ;; esac
     [ -r "$table" ] && ! awk -v address="$1" '
@@ -24,15 +24,15 @@ foreign() { # foreign ADDRESS: is it another machine's?
         END { exit !found }' "$table"
 }
 
-reachable() { # reachable ADDRESS: one by which this machine reaches what listens there
+reachable() { # reachable ADDRESS: the address at which this machine reaches a listener there
     local address=${1#[}
     address=${address%]}
     case $address in '' | 0.0.0.0 | '*') address=127.0.0.1 ;; ::) address=::1 ;; esac
     echo "$address"
 }
 
-# In the background and with an end, because an address that is not this machine's may
-# never answer. The redirection of a subshell keeps its complaint away.
+# Runs in the background with a time limit, because an address of another machine may never
+# answer. Redirecting the subshell hides its error message.
 within() { # within TENTHS-OF-A-SECOND COMMAND…
     local pid tries=$1
     ("${@:2}") 2>/dev/null &
@@ -50,8 +50,8 @@ answers() { # answers ADDRESS PORT
 }
 connect() { exec 3<>"/dev/tcp/$1/$2"; }
 
-# A connection proves little: the engine's proxy accepts it even if nothing listens behind it.
-page_status() { # page_status ADDRESS PORT: the status of a page there; nothing where there is none
+# A connection alone proves little: the engine's proxy accepts it even if nothing listens behind it.
+page_status() { # page_status ADDRESS PORT: the HTTP status of a page there; nothing without an answer
     within 50 ask_status "$(reachable "$1")" "$2"
 }
 ask_status() {
@@ -61,9 +61,9 @@ ask_status() {
     read -r _ status _ <&3 && echo "$status"
 }
 
-# Prints nothing when the port is free. A container is looked for first: the listener
-# that one sees from outside is only the engine's proxy. For an address of its own the
-# port must answer as well: a container may hold the same port of another address.
+# Prints nothing if the port is free. Looks for a container first, since the listener
+# visible from outside is only the engine's proxy. For a specific address, the port must
+# answer too: a container may have the same port of another address.
 port_holder() { # port_holder ADDRESS PORT
     local container process busy=
     if answers "$1" "$2"; then busy=yes; fi
@@ -79,7 +79,7 @@ port_holder() { # port_holder ADDRESS PORT
     fi
 }
 
-free_port() { # free_port ADDRESS PORT: the next one above that nobody holds
+free_port() { # free_port ADDRESS PORT: the next higher port that is free
     local port=$2
     while [ "$port" -lt 65535 ]; do
         port=$((port + 1))

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# Rolling replacement of `web` and of the service with the WebSockets by the image that their name stands for.
-# Sourced by deploy.sh, rollback.sh and up.sh: begin, then whatever gives the name another image, then roll.
+# Replaces `web` and the WebSocket service, one container after another, by the image that has their name now.
+# Sourced by deploy.sh, rollback.sh and up.sh, which call begin, give the name to another image, and call roll.
 #
-# A new container is kept out of nginx's sight until it is healthy: the engine's name server gives an address
-# as soon as its container runs, and one without sockets gets all the next ones.
+# A new container is hidden from nginx until it is healthy. The engine's name server returns an address as soon
+# as its container runs, and nginx would send all new sockets to the container without any.
 
 # shellcheck source=deploy/lib/images.sh
 . deploy/lib/images.sh
@@ -14,29 +14,29 @@
 # shellcheck source=deploy/lib/wanted.sh
 . deploy/lib/wanted.sh
 
-HEALTHY_SECONDS=${HEALTHY_SECONDS:-120} # for new containers, whatever compose.yaml's health check says meanwhile
-SEEN_SECONDS=20 # for nginx to pass something to each of them
-READY_SECONDS=20 # for each to be ready at the end
-ENGINE_SECONDS=30 # for an engine that has just been restarted
+HEALTHY_SECONDS=${HEALTHY_SECONDS:-120} # until new containers must be healthy, whatever compose.yaml's check says
+SEEN_SECONDS=20 # until nginx must have passed a request to each new container
+READY_SECONDS=20 # until each container must be ready at the end
+ENGINE_SECONDS=30 # until an engine that was just restarted must answer
 
-FORGOTTEN_SECONDS=2 # nginx asks for names once a second (nginx/templates/environment.conf.template)
+FORGOTTEN_SECONDS=2 # nginx resolves names once a second (nginx/templates/environment.conf.template)
 
-# While old and new serve side by side: how many of each there should be, and the command that was at it.
+# While old and new containers serve side by side: the wanted number of each service, and the command at work.
 REPLACING=.state/replacing
 
 command='' project='' stage=''
-before='' named='' before_nginx='' before_redis='' # images: what serves, and what the names stand for
-halfway='' # the command that was broken off while it replaced
+before='' named='' before_nginx='' before_redis='' # images: the one that serves, and those that have the names
+halfway='' # the command that was interrupted while it replaced containers
 sockets='' # the service that has the WebSockets
-serving='' # containers that ran in the beginning
-present_web='' present_sockets='' # all in the beginning
-old_web='' old_sockets='' new='' nginx='' # containers' ids
+serving='' # containers that ran at the start
+present_web='' present_sockets='' # all containers at the start
+old_web='' old_sockets='' new='' nginx='' # container ids
 renewed_nginx='' renewed_redis='' vanished=''
 
 say() { printf '%s: %3d s  %s\n' "$command" "$SECONDS" "$*"; }
 fail() { refuse "$command" "$@"; } # fail FOUND EXPECTED FIX
 
-of() { containers_of "$project" "$@"; } # of SERVICE [DOCKER-PS-OPTION…]: its containers' ids
+of() { containers_of "$project" "$@"; } # of SERVICE [DOCKER-PS-OPTION…]: ids of its containers
 name_of() { docker inspect --format '{{slice .Name 1}}' "$1"; }
 service_of() { docker inspect --format '{{index .Config.Labels "com.docker.compose.service"}}' "$1"; }
 networks_of() { docker inspect --format '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}' "$1"; }
@@ -50,7 +50,7 @@ begin() { # begin COMMAND
     bash deploy/engine.sh
     own "$command"
     project=$(project_name .)
-    sockets=$(bash deploy/websockets.sh 2> /dev/null) || true # .env is at fault, which prepare.sh says better
+    sockets=$(bash deploy/websockets.sh 2> /dev/null) || true # .env is wrong; prepare.sh reports that better
     before=$(served_image "$project")
     named=$(running_image "$project")
     [ -n "$named" ] || named=$(image_id "$project-web") || true
@@ -61,28 +61,28 @@ begin() { # begin COMMAND
     present_web=$(of web --all) present_sockets=$(of "${sockets:-daphne}" --all)
     if [ -s "$REPLACING" ]; then
         read -r _ _ halfway < "$REPLACING"
-        # `up` builds it again.
+        # `up` rebuilds a missing image.
         named=$(image_id "$project-web") || [ "$command" = up ] || fail "no image $project-web" "the one that was begun with" "make up"
     fi
     know_settings "$project"
-    [ -z "$moved" ] || settings_before='' # they name files of a folder that is gone
+    [ -z "$moved" ] || settings_before='' # these name files of a folder that is gone
     stage=preparing
     trap leave EXIT
-    # Without a trap bash takes a lost terminal for success.
+    # Without these traps, bash exits with success when the terminal is lost.
     trap 'exit 129' HUP
     trap 'exit 130' INT
     trap 'exit 141' PIPE
     trap 'exit 143' TERM
 }
 
-whole() { # does a stack run that new containers can be put beside?
+whole() { # does a complete stack run, so that new containers can start beside it?
     [ -n "$sockets" ] && [ -n "$nginx" ] && [ -n "$(of web --filter status=running)" ] && [ -n "$(of "$sockets" --filter status=running)" ]
 }
 
-# Where the service with the WebSockets is not known, .env is at fault, which prepare.sh says better.
+# If the WebSocket service is unknown, .env is wrong; prepare.sh reports that better.
 demand_whole() { [ -z "$sockets" ] || whole || fail "no running web, $sockets and nginx of project $project" "a running stack" "make up"; }
 
-leave() { # however it ends
+leave() { # on exit, whatever the reason
     local status=$?
     trap '' HUP INT PIPE TERM
     set +e
@@ -98,7 +98,7 @@ leave() { # however it ends
     exit "$status"
 }
 
-# Else the next `docker compose up` would start what has failed here.
+# Otherwise the next `docker compose up` would start the build that failed here.
 restore_names() {
     local status=0
     [ -z "$named" ] || docker tag "$named" "$project-web" || status=1
@@ -115,7 +115,7 @@ engine_answers() {
     done
 }
 
-undo() { # nothing has gone to a new container, or what has is drained
+undo() { # before any old container was stopped: the new ones have no clients, or are drained
     local id wrong=''
     say "taking back: the new containers leave" >&2
     if ! engine_answers; then
@@ -129,20 +129,20 @@ undo() { # nothing has gone to a new container, or what has is drained
     [ -z "$new" ] || wrong="$wrong new containers are left: docker rm --force $(echo "$new" | cut -c 1-12 | tr '\n' ' ');"
     restore_names || wrong="$wrong the images' names are still the new build's;"
     put_back "$wrong"
-    if removed; then # `migrate` may have been made after that
+    if removed; then # `migrate` may have been created after the removal
         # shellcheck disable=SC2046  # one argument each
         docker rm --force $(of migrate --all) > /dev/null 2>&1
         say "the containers of before were removed meanwhile: nothing serves. make up starts the stack" >&2
     fi
 }
 
-removed() { # was what served taken down?
+removed() { # did something else remove the serving containers?
     local id
     for id in $serving; do docker inspect "$id" > /dev/null 2>&1 || return 0; done
     return 1
 }
 
-# Each command of Compose would make networks and containers of a stack that is gone.
+# Checks `removed` before each Compose command: that would create networks and containers of a stack that is gone.
 put_back() { # put_back WHAT-IS-WRONG
     local id wrong=$1
     ! removed || return
@@ -153,7 +153,7 @@ put_back() { # put_back WHAT-IS-WRONG
     ! removed || return
     [ -z "$renewed_redis" ] || take_redis_back || wrong="$wrong Redis is not healthy;"
     ! removed || return
-    # nginx's configuration of the build before, and not by all of `migrate`: it may refuse the new migrations.
+    # Only publish the previous build's nginx configuration: its whole `migrate` may refuse the new migrations.
     as_before run --rm --no-deps -T migrate flock --timeout 60 data/migrate.lock python services/migrate/publish.py > /dev/null 2>&1 ||
         wrong="$wrong nginx's configuration of before could not be published;"
     ! removed || return
@@ -172,14 +172,14 @@ put_back() { # put_back WHAT-IS-WRONG
     fi
 }
 
-take_nginx_back() { # a healthy one stays, and Compose leaves it alone
+take_nginx_back() { # Compose leaves a healthy nginx alone
     [ -z "$renewed_nginx" ] || as_before up --detach --wait --no-deps --no-build nginx > /dev/null 2>&1 || return
     docker exec "$(of nginx)" nginx-reload.sh > /dev/null
 }
 
 take_redis_back() { as_before up --detach --wait --no-deps --no-build redis > /dev/null 2>&1; }
 
-look_at_migrations() { # the build before serves; would it start again?
+look_at_migrations() { # the previous build serves; could it start again?
     local said
     as_before up --detach --no-deps --force-recreate --no-build migrate > /dev/null 2>&1
     said=$(of migrate --all)
@@ -194,7 +194,7 @@ look_at_migrations() { # the build before serves; would it start again?
 tell_halfway() {
     if ! engine_answers; then
         say "broken off, and the engine does not answer. When it does: make $command again ends it, make rollback goes back" >&2
-    elif [ -n "$vanished" ]; then # what still runs may be about to stop
+    elif [ -n "$vanished" ]; then # the remaining containers may be about to stop
         say "broken off: something else removes containers of this stack. When it has ended: make up" >&2
     elif nginx=$(of nginx --filter status=running) && whole; then
         say "broken off: old and new containers serve side by side; make $command again ends it, make rollback goes back" >&2
@@ -203,7 +203,7 @@ tell_halfway() {
     fi
 }
 
-# Compose has stopped the containers of before.
+# Compose has stopped the previous containers: start them again.
 take_back() {
     local what="the build${settings_before:+ and the settings} of before" misnamed=''
     if ! engine_answers; then
@@ -221,7 +221,7 @@ take_back() {
     fi
 }
 
-# Health is what was so once; clients need what is so now.
+# A container stays healthy after it was ready once. Clients need it to be ready now.
 demand_readiness() {
     local id said end=$((SECONDS + READY_SECONDS))
     for id in $(of web --filter status=running) $(of "$sockets" --filter status=running); do
@@ -234,14 +234,14 @@ demand_readiness() {
     done
 }
 
-look_again() { # what was so in the beginning may be so no more after a build
+look_again() { # the stack may have changed during the build
     sockets=$(bash deploy/websockets.sh)
     nginx=$(of nginx --filter status=running)
 }
 
 # ── Steps ──────────────────────────────────────────────────────────────────────────────────────
 
-roll() { # all of them, whether they have changed or not
+roll() { # replaces all web and WebSocket containers, changed or not
     local web number
     look_again
     whole || fail "no running web, $sockets and nginx of project $project any more" "a running stack" "make up"
@@ -249,7 +249,7 @@ roll() { # all of them, whether they have changed or not
     present_sockets=$(of "$sockets" --all) old_sockets=$present_sockets
     web=$(count web 1)
     number=$(count "$sockets" "$(asked_for "$sockets")")
-    # A run that was broken off has left more than there should be.
+    # An interrupted run has left more containers than wanted; it recorded the wanted numbers.
     [ ! -s "$REPLACING" ] || read -r web number _ < "$REPLACING"
     enough_memory || fail "$free MiB of memory free" \
         "$used MiB, which web and $sockets use now: for a minute there are twice as many" "free some; or make scale N=<fewer>"
@@ -260,7 +260,7 @@ roll() { # all of them, whether they have changed or not
     leftovers
 }
 
-change() { # change [COMPOSE-OPTION…]: what is not as Compose would start it now; where a stack runs, beside the old
+change() { # change [COMPOSE-OPTION…]: replaces outdated containers; in a running stack, new ones start beside the old
     local web=0 number=0
     look_again
     learn_hashes
@@ -290,11 +290,11 @@ change() { # change [COMPOSE-OPTION…]: what is not as Compose would start it n
     compose_up
 }
 
-in_place() { # in_place [COMPOSE-OPTION…]: Compose replaces
-    if [ -n "$(of web --filter status=running)" ]; then # no migration that fails stops what serves
+in_place() { # in_place [COMPOSE-OPTION…]: lets Compose replace the containers
+    if [ -n "$(of web --filter status=running)" ]; then # migrate first: if that fails, the old containers still serve
         stage=starting
         if grown && migrate_needs_more; then
-            # It needs an overlay's service, which may be new. What is there stays as it is.
+            # `migrate` needs an overlay's service, which may be new. Do not recreate existing containers.
             # shellcheck disable=SC2046  # one argument each
             docker rm --force $(of migrate --all) > /dev/null 2>&1 || true
             migrate_loudly --no-recreate
@@ -302,12 +302,12 @@ in_place() { # in_place [COMPOSE-OPTION…]: Compose replaces
             migrate_loudly
         fi
     fi
-    remember "$project" "$before" # if what comes is no good, it is wanted
+    remember "$project" "$before" # for a rollback
     stage=in_place
     compose_up "$@"
 }
 
-grown() { # is there a service that has no container yet, or none that runs or has done its work? Others may need it
+grown() { # is there a service without a running or successfully ended container? Others may need it
     local service none
     none=$(unscaled)
     while read -r service; do
@@ -318,7 +318,7 @@ grown() { # is there a service that has no container yet, or none that runs or h
     return 1
 }
 
-others() { # services of overlays that run the application's image, as `worker` does
+others() { # services of overlays that run the application's image, such as `worker`
     docker ps --filter "label=com.docker.compose.project=$project" --filter label=com.docker.compose.oneoff=False \
         --format '{{.ID}} {{.Label "com.docker.compose.service"}}' | while read -r id service; do
         case $service in migrate | web | "$sockets" | nginx | redis) continue ;; esac
@@ -326,7 +326,7 @@ others() { # services of overlays that run the application's image, as `worker` 
     done | sort -u
 }
 
-renew_others() { # the old one leaves before the new one comes: two at once would do some jobs twice
+renew_others() { # stops the old container before it starts the new one: two at once would run some jobs twice
     local service output
     for service in $(others); do
         say "$service is replaced, when it has ended what it is at"
@@ -336,14 +336,14 @@ renew_others() { # the old one leaves before the new one comes: two at once woul
     done
 }
 
-migrate_needs_more() { # than Redis
+migrate_needs_more() { # does `migrate` depend on services other than Redis?
     docker compose config migrate | awk '
         /^[^ ]/ { top = $1 }
         top == "services:" && /^  [^ ]/ && $1 != "migrate:" && $1 != "redis:" { more = 1 }
         END { exit !more }'
 }
 
-unscaled() { # services that should have no container
+unscaled() { # services with 0 containers in the configuration
     docker compose config | tr -d '"' | awk '
         /^[^ ]/ { top = $1 }
         /^  [^ ]/ { service = $1; sub(/:$/, "", service) }
@@ -361,7 +361,7 @@ compose_up() { # compose_up [COMPOSE-OPTION…]
     fail "services that are not healthy, above" "every service healthy" "what their logs name; then make $command"
 }
 
-unwanted() { # unwanted SERVICE: what Compose would replace, what does not run, and what nginx cannot see
+unwanted() { # unwanted SERVICE: containers that are outdated, do not run, or are hidden from nginx
     local id
     for id in $(of "$1" --all); do
         if ! runs "$id" || ! as_wanted "$id" "$1" || ! visible "$id"; then echo "$id"; fi
@@ -373,7 +373,7 @@ migrate_loudly() { # migrate_loudly [COMPOSE-OPTION…]
     migrate "$@" || fail "migrate ended with an error, above" "0" "what it names; then make $command"
 }
 
-replace() { # replace WEB SOCKETS: so many new ones for the old
+replace() { # replace WEB SOCKETS: starts this many new containers and retires the old ones
     stage=starting
     migrate_loudly
     renew_redis
@@ -384,8 +384,8 @@ replace() { # replace WEB SOCKETS: so many new ones for the old
     # shellcheck disable=SC2086  # one argument each
     [ -z "$new" ] || docker start $new > /dev/null
     wait_until_healthy
-    # A new nginx gets healthy when a page is ready, and with another password in Redis only the new ones are. An older
-    # build's nginx may not say which container it passes a request to.
+    # A new nginx becomes healthy when a page is ready. If Redis has a new password, only the new containers are ready,
+    # so show them first. An older build's nginx may not report which container it passes a request to.
     if as_wanted "$nginx" nginx; then
         renew_nginx
         show
@@ -404,7 +404,7 @@ replace() { # replace WEB SOCKETS: so many new ones for the old
     rm "$REPLACING"
 }
 
-count() { # count SERVICE LEAST: as many as serve now; those that nginx cannot see were left by a run that was killed
+count() { # count SERVICE LEAST: the number that serves now, at least LEAST; a killed run may have left hidden ones
     local id serving=0
     for id in $(of "$1" --filter status=running); do
         if visible "$id"; then serving=$((serving + 1)); fi
@@ -412,7 +412,7 @@ count() { # count SERVICE LEAST: as many as serve now; those that nginx cannot s
     echo $((serving > $2 ? serving : $2))
 }
 
-visible() { # visible CONTAINER: does its service's name lead to it where nginx is?
+visible() { # visible CONTAINER: does its service's name resolve to it on one of nginx's networks?
     local network service
     service=$(service_of "$1")
     for network in $(shared "$1"); do
@@ -420,14 +420,14 @@ visible() { # visible CONTAINER: does its service's name lead to it where nginx 
     done
     return 1
 }
-shared() { # shared CONTAINER: the networks on which nginx is too
+shared() { # shared CONTAINER: the networks that it shares with nginx
     comm -12 <(networks_of "$1" | tr ' ' '\n' | sed '/^$/d' | sort) <(networks_of "$nginx" | tr ' ' '\n' | sed '/^$/d' | sort)
 }
 aliases() { # aliases CONTAINER NETWORK
     docker inspect --format "{{with index .NetworkSettings.Networks \"$2\"}}{{range .Aliases}}{{.}} {{end}}{{end}}" "$1"
 }
 
-# For a minute there are twice as many. The kernel counts for the engine's machine, wherever that is.
+# For a minute there are twice as many containers. Reads the numbers in containers, so they are the engine's machine's.
 used=0 free=0
 enough_memory() {
     local id
@@ -439,7 +439,7 @@ enough_memory() {
     [ "${free:-$used}" -ge "$used" ] || { used=$((used / 1048576)) free=$((free / 1048576)); return 1; }
 }
 
-migrate() { # migrate [COMPOSE-OPTION…]: by itself alone, unless the options say another way
+migrate() { # migrate [COMPOSE-OPTION…]: runs `migrate`; without options alone and in a new container
     local id status said
     [ $# != 0 ] || set -- --no-deps --force-recreate
     said=$(docker compose up --detach "$@" --no-build migrate 2>&1) || { echo "$said" >&2; return 1; }
@@ -475,11 +475,11 @@ reattach() { # reattach CONTAINER NETWORK ALIAS…
     docker network connect "${options[@]}" "$2" "$1"
 }
 
-hide() { # they keep their networks, and lose the name that nginx asks for
+hide() { # the new containers keep their networks, but lose the name that nginx resolves
     local id network
     for id in $new; do
         for network in $(shared "$id"); do reattach "$id" "$network" "$(name_of "$id")"; done
-        docker update --restart no "$id" > /dev/null # else it comes back with an engine that is restarted meanwhile
+        docker update --restart no "$id" > /dev/null # otherwise a restart of the engine would start it again
     done
 }
 
@@ -506,7 +506,7 @@ unhealthy() { # unhealthy CONTAINER FOUND
     fail "$(name_of "$1") is $2" "a healthy container" "what its log names; then make $command"
 }
 
-# Replaced only when Compose would do so: for another image, or other settings.
+# Replaces nginx only if Compose would: for another image or other settings. Otherwise reloads it.
 renew_nginx() {
     local said
     learn_hashes
@@ -527,7 +527,8 @@ renew_nginx() {
     fi
 }
 
-# `make up` replaces it as Compose would; others for another password alone, without which no new container could log in.
+# `make up` replaces Redis if Compose would. Other commands do so only for a new password, since new containers could
+# not log in otherwise.
 renew_redis() {
     local id output
     id=$(of redis --filter status=running)
@@ -548,12 +549,12 @@ renew_redis() {
     before_redis=''
 }
 
-password_of() { # password_of CONTAINER: the digest of the password that it was made with, as .state/redis_password.env has it
+password_of() { # password_of CONTAINER: the digest of the password it was created with, as in .state/redis_password.env
     docker inspect --format '{{range .Config.Env}}{{println .}}{{end}}' "$1" | grep '^REDIS_PASSWORD_DIGEST=' ||
-        cat .state/redis_password.env # made before digests were written: nothing is known
+        cat .state/redis_password.env # created before digests existed: assume the present one
 }
 
-show() { # they get the name that nginx asks for
+show() { # the new containers get the name that nginx resolves
     local id network
     for id in $new; do
         for network in $(shared "$id"); do reattach "$id" "$network" "$(service_of "$id")" "$(name_of "$id")"; done
@@ -561,11 +562,11 @@ show() { # they get the name that nginx asks for
     done
 }
 
-seen() { # wait until nginx has passed something to each
+seen() { # waits until nginx has passed a request to each new container
     local id network service addresses waiting='' end=$((SECONDS + SEEN_SECONDS))
     for id in $new; do
         service=$(service_of "$id")
-        for network in $(shared "$id"); do # by IPv4 or IPv6: a network may have both, or one alone
+        for network in $(shared "$id"); do # by IPv4 or IPv6: a network may have both or only one
             addresses=$(docker inspect --format \
                 "{{with index .NetworkSettings.Networks \"$network\"}}{{.IPAddress}}:8000,[{{.GlobalIPv6Address}}]:8000{{end}}" "$id")
             waiting="$waiting $service/$addresses"
@@ -581,14 +582,14 @@ seen() { # wait until nginx has passed something to each
     say "nginx passes requests to the new ones"
 }
 
-answering() { # answering SERVICE: the address that nginx has just had an answer from
+answering() { # answering SERVICE: asks through nginx and prints the address that has answered
     local worker=$1
     [ "$worker" = web ] || worker=sockets
     docker exec "$nginx" curl --noproxy '*' --silent --max-time 2 --output /dev/null --dump-header - "http://127.0.0.1:8081/worker/$worker" |
         tr -d '\r' | awk 'tolower($1) == "x-worker:" { print $NF }' || true
 }
 
-retire() { # retire CONTAINER…: one at a time, each as slowly as its clients need; `make up` has no patience for that
+retire() { # retire CONTAINER…: drains and removes them one at a time; `make up` does all at once, to be fast
     local id name begun number=0
     if [ "$command" = up ] && [ $# != 0 ]; then
         say "$# container(s) drain"
@@ -602,8 +603,8 @@ retire() { # retire CONTAINER…: one at a time, each as slowly as its clients n
         begun=$SECONDS
         leaves "$id"
         say "$name has left, in $((SECONDS - begun)) s"
-        # Until then nginx tries its address, where nobody refuses any more: proxy_connect_timeout for each client of
-        # the next one.
+        # Until then nginx still tries its address, where nothing refuses the connection any more. Each client of the
+        # next container would wait for proxy_connect_timeout.
         [ "$number" = $# ] || sleep "$FORGOTTEN_SECONDS"
     done
 }
@@ -615,7 +616,7 @@ leaves() { # leaves CONTAINER…
     exit 1
 }
 
-leftovers() { # what is not this command's, and what `docker compose up` would replace nevertheless
+leftovers() { # reports what this command leaves alone, but `docker compose up` would replace
     local id
     id=$(of redis | head -n 1)
     [ -z "$id" ] || as_wanted "$id" redis ||

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# What is shown of containers that do not get well. Sourced by what starts some.
+# Shows why containers do not become healthy. Sourced by the scripts that start containers.
 
-# The reason may come first: when two workers fail to load at once, gunicorn's own traceback of 40 lines follows.
+# The reason may come first: if two workers fail to load at once, gunicorn's own traceback of 40 lines follows.
 excerpt() { # the first and the last 40 lines of standard input, without blank ones
     awk -v most=40 '
         NF && ++n <= most { print "  " $0 }
@@ -12,11 +12,11 @@ excerpt() { # the first and the last 40 lines of standard input, without blank o
         }'
 }
 
-reason() { # of a log on standard input: Python's last exception, after which other output may have come, or the last line
+reason() { # of a log on standard input: Python's last exception, even if other output follows it, or the last line
     awk '{ last = $0 } /^[A-Za-z_.]*(Error|Exception)(:|$)/ { exception = $0 } END { print exception ? exception : last }'
 }
 
-say_why() { # say_why COMMAND CONTAINER…: what the health check of each has said last, and its log
+say_why() { # say_why COMMAND CONTAINER…: the last output of each one's health check, and its log
     local id
     for id in "${@:2}"; do
         printf '%s: %s: its health check and its log:\n' "$1" "$(docker inspect --format '{{slice .Name 1}}' "$id")"
@@ -25,7 +25,7 @@ say_why() { # say_why COMMAND CONTAINER…: what the health check of each has sa
     done >&2
 }
 
-unwell() { # unwell PROJECT: the containers that are
+unwell() { # unwell PROJECT: its unhealthy or failed containers
     local id service others='' nginx=''
     while read -r id service; do
         case $(docker inspect --format '{{.State.Status}} {{.State.ExitCode}} {{with .State.Health}}{{.Status}}{{end}}' "$id") in
@@ -34,5 +34,5 @@ unwell() { # unwell PROJECT: the containers that are
         esac
     done < <(docker ps --all --filter "label=com.docker.compose.project=$1" --filter label=com.docker.compose.oneoff=False \
         --format '{{.ID}} {{.Label "com.docker.compose.service"}}')
-    echo "${others:-$nginx}" # nginx gets well when a page is ready: of others' faults it says nothing
+    echo "${others:-$nginx}" # nginx is unhealthy until a page is ready: its log does not explain faults of others
 }

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# Whether a container is as Compose would start it now. Sourced, after lib/images.sh, by what replaces containers.
+# Whether a container is as Compose would start it now. Scripts that replace containers source it after lib/images.sh.
 
-hashes='' # of every service, as `docker compose config --hash` gives them
-# Not of `config` itself, which knows nothing of env_file.
+hashes='' # of every service, as `docker compose config --hash` prints them
+# From the output of `config`, since `config --hash` alone leaves out env_file.
 learn_hashes() { hashes=$(docker compose config | docker compose --file - config --hash '*'); }
 
 containers_of() { # containers_of PROJECT SERVICE [DOCKER-PS-OPTION…]: their ids
@@ -10,14 +10,14 @@ containers_of() { # containers_of PROJECT SERVICE [DOCKER-PS-OPTION…]: their i
         --filter "label=com.docker.compose.service=$2" --filter label=com.docker.compose.oneoff=False "${@:3}"
 }
 
-as_wanted() { # as_wanted CONTAINER SERVICE: its image and its settings
+as_wanted() { # as_wanted CONTAINER SERVICE: does it have the service's present image and settings?
     local image name hash
     { read -r image name && read -r hash; } < <(docker inspect \
         --format '{{.Image}} {{.Config.Image}}{{"\n"}}{{index .Config.Labels "com.docker.compose.config-hash"}}' "$1" 2> /dev/null) || return
     [ "$image" = "$(image_id "$name")" ] && grep -qxF "$2 $hash" <<< "$hashes"
 }
 
-settled() { # settled PROJECT SERVICE: it has containers, which run and are healthy, or have done their work; all as wanted
+settled() { # settled PROJECT SERVICE: does it have containers, all as wanted, and all healthy or successfully ended?
     local id found=1 state
     for id in $(containers_of "$1" "$2" --all); do
         state=$(docker inspect --format '{{.State.Status}} {{.State.ExitCode}}{{with .State.Health}} {{.Status}}{{end}}' "$id" 2> /dev/null) || return
@@ -28,7 +28,7 @@ settled() { # settled PROJECT SERVICE: it has containers, which run and are heal
     return "$found"
 }
 
-asked_for() { # asked_for SERVICE: as many containers as Compose would start, whatever says so
+asked_for() { # asked_for SERVICE: the number of containers that Compose would start, whichever setting gives it
     docker compose config "$1" | tr -d '"' | awk -v service="$1:" '
         /^[^ ]/ { top = $1 }
         /^  [^ ]/ { name = $1 }
@@ -37,7 +37,7 @@ asked_for() { # asked_for SERVICE: as many containers as Compose would start, wh
         END { print number == "" ? 1 : number }'
 }
 
-mounted() { # mounted SERVICE PLACE: the volume, as the engine calls it, or the folder that Compose mounts there
+mounted() { # mounted SERVICE PLACE: the engine's name of the volume, or the folder, that Compose mounts there
     docker compose config 2> /dev/null | tr -d '"' | awk -v service="$1:" -v place="$2" '
         /^[^ ]/ { top = $1 }
         /^  [^ ]/ { name = $1 }
@@ -48,7 +48,7 @@ mounted() { # mounted SERVICE PLACE: the volume, as the engine calls it, or the 
         END { print kind == "volume" ? names[found ":"] : found }'
 }
 
-with_other_secrets() { # with_other_secrets PROJECT: names of running containers that have read other secrets than there are now
+with_other_secrets() { # with_other_secrets PROJECT: names of running containers that have read older secrets
     local id name read_by_it
     while read -r id name; do
         read_by_it=$(docker inspect --format '{{range .Config.Env}}{{println .}}{{end}}' "$id" | grep -E '^(SECRET_KEY|REDIS_PASSWORD)_DIGEST=') || continue
@@ -56,16 +56,16 @@ with_other_secrets() { # with_other_secrets PROJECT: names of running containers
     done < <(docker ps --filter "label=com.docker.compose.project=$1" --filter label=com.docker.compose.oneoff=False --format '{{.ID}} {{.Names}}')
 }
 
-# What Compose had made of its files and of .env when the stack was last as it should be: with it a container of before
-# can be had back, whatever .env says by now.
+# Compose's resolved configuration from the last time that a command ended successfully. With it, a previous container
+# can be restored even if .env has changed.
 SETTLED=.state/settled.yaml
-settings_before='' # that file, where it is what runs
+settings_before='' # that file, if the running stack matches it
 
-settle() { # after a command that has left the stack as it should be
+settle() { # called after a command has ended successfully
     local mode
     mode=$(umask)
     umask 077
-    # What is unset here would be looked up again, by then in another .env.
+    # Remove unset variables: Compose would look them up again later, possibly in a changed .env.
     if docker compose config 2> /dev/null | sed '/^    environment:$/,/^    [^ ]/{/^      [^ ]*: null$/d;}' > "$SETTLED.$$"; then
         mv "$SETTLED.$$" "$SETTLED"
     else
@@ -74,7 +74,7 @@ settle() { # after a command that has left the stack as it should be
     umask "$mode"
 }
 
-know_settings() { # know_settings PROJECT: `docker compose up -d` may have started something else since
+know_settings() { # know_settings PROJECT: checks the file, since `docker compose up -d` may have changed the stack
     local id service hashes
     settings_before=
     [ -s "$SETTLED" ] || return 0
@@ -89,7 +89,7 @@ know_settings() { # know_settings PROJECT: `docker compose up -d` may have start
 }
 
 # shellcheck disable=SC2154  # `project` is the caller's
-as_before() { # as_before COMPOSE-ARGUMENT…: with the settings of before
+as_before() { # as_before COMPOSE-ARGUMENT…: runs Compose with the previous settings
     if [ -z "$settings_before" ]; then
         docker compose "$@"
     else
