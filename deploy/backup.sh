@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# Copies the database and the rooms' logs into one file, while the stack serves. If Redis does not run it is
-# started for that long.
+# Copies the database and the rooms' logs into one file while the stack serves. If Redis does not run, starts it
+# for the copy.
 #
 #   deploy/backup.sh [FILE [keep]]      by default backups/<project>-<UTC time>.tar.gz
 #
-# keep: of data that are about to be replaced, writes what is sound; as FILE.in-part.tar.gz, if that is not all.
+# keep: for data that are about to be replaced. Writes the undamaged parts; if some are missing, to FILE.in-part.tar.gz.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/lib/folder.sh
 . deploy/lib/folder.sh
-umask 077 # everybody's passwords, as hashes, and everything that was said
+umask 077 # the file contains all password hashes and messages
 
 fail() { refuse backup "$@"; } # fail FOUND EXPECTED FIX
 
-# A restore, a purge or a deployment meanwhile would change what is copied. And if Redis is started for the copy, it is
-# stopped at the end, whatever else needs it by then.
+# The lock: a restore, a purge or a deployment would change the data during the copy. And if this script started Redis,
+# it stops it at the end, even if another command needs it by then.
 lock_unless_caller_has backup
 own backup
 project=$(bash deploy/dotenv.sh get COMPOSE_PROJECT_NAME channels)
@@ -49,7 +49,7 @@ case $status in
 3) file=${file%.tar.gz}.in-part.tar.gz ;;
 *) echo "backup: nothing was written" >&2 && exit 1 ;;
 esac
-# The last bytes of a cut file are missing, and the disk may be full: what cannot be read is no backup.
+# If the disk is full, the file's end may be missing.
 gzip -t "$scratch" || fail "a file that was not written to its end" "room for it" "df -h ."
 mv "$scratch" "$file"
 echo "backup: wrote $file ($(du -h "$file" | cut -f 1)); it holds neither .env nor secrets/"

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Says what is wrong with this machine, this .env or the running stack, and which line fixes it.
+# Reports what is wrong with this machine, this .env or the running stack, and the command or line that fixes it.
 #
-#   deploy/doctor.sh            a line for what is well, three for a finding, the count
+#   deploy/doctor.sh            one line for each passed check, three for each finding, and the count
 #   deploy/doctor.sh --json     {"findings": [{check, level, found, expected, fix}, …], ok, warnings, errors}
 #
-# Changes nothing. Exit 1 if there is an error; warnings are none. What needs no engine is checked here,
-# the containers and what is in them by deploy/doctor/, which runs in one of them.
+# Changes nothing. Exits with 1 on errors, not on warnings. This script checks what needs no engine;
+# deploy/doctor/ runs in a container and checks the containers and their contents.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
@@ -59,12 +59,12 @@ finish() {
     exit
 }
 
-# A command's answer without Compose's warnings, which could take the room of its reason.
+# A command's output in one line, without Compose's warnings, which could push out the reason.
 one_line() { grep -v '^time=".*level=warning' | tr '\n' ' ' | cut -c 1-300; }
 
 # ── Machine and files ──────────────────────────────────────────────────────────────────────────
 
-check_machine() { # as preflight says it, in its three parts
+check_machine() { # preflight's problems, each in three parts
     local said found='' expected='' level=error
     said=$(bash deploy/preflight.sh 2>&1)
     while IFS= read -r line; do
@@ -78,7 +78,7 @@ check_machine() { # as preflight says it, in its three parts
     done <<< "$said"
 }
 
-check_project() { # the scripts refuse a name that would name no image; without one nothing can be looked at
+check_project() { # the scripts refuse names that images cannot have; without a name, nothing can be checked
     local said
     if project=$(project_name . 2> /dev/null); then return; fi
     said=$(project_name . 2>&1)
@@ -87,9 +87,9 @@ check_project() { # the scripts refuse a name that would name no image; without 
     return 1
 }
 
-mode() { stat -L -c %a "$1" 2> /dev/null || stat -L -f %Lp "$1"; } # GNU, or BSD; of a link's file
+mode() { stat -L -c %a "$1" 2> /dev/null || stat -L -f %Lp "$1"; } # GNU or BSD; follows links
 
-# compose.yaml is the one place that knows which there are.
+# Only compose.yaml lists the secrets.
 secrets() { sed -n 's|.*file: \(secrets/[a-z0-9_]*\).*|\1|p' compose.yaml; }
 
 check_file() { # check_file FILE MODE LEVEL WHY
@@ -100,7 +100,7 @@ check_file() { # check_file FILE MODE LEVEL WHY
 
 check_files() {
     local secret said level=warning well=yes
-    # Before the first `make up` there is none; when something was started, it is lost.
+    # Before the first `make up` the file does not exist yet. If something was started, it is lost.
     [ -z "$containers$volumes" ] || level=error
     if [ ! -f .env ]; then
         finding files "$level" "no .env" "the stack's settings" "make up   (says what to put back, if it was lost)"
@@ -163,7 +163,7 @@ check_compose() {
     fi
 }
 
-# As a project of its own, so that it makes nothing in the stack's, and leaves nothing behind.
+# Runs as a separate project, so that it creates nothing in the stack's and leaves nothing behind.
 check_nginx() {
     local said status=0
     if ! image "$project-nginx" > /dev/null; then not_built nginx "$project-nginx"; return; fi
@@ -201,7 +201,7 @@ check_published() {
     local address port status
     address=$(bash deploy/dotenv.sh get BIND_ADDRESS 127.0.0.1)
     port=$(bash deploy/dotenv.sh get HTTP_PORT 8080)
-    own_nginx_holds "$project" "$port" 2> /dev/null || return 0 # nginx does not run, or drifted: said elsewhere
+    own_nginx_holds "$project" "$port" 2> /dev/null || return 0 # nginx does not run or is outdated: other checks report that
     status=$(page_status "$address" "$port") || true
     if [ "$status" = 200 ]; then
         finding port ok "$address:$port answers with a page"
@@ -212,7 +212,7 @@ check_published() {
     fi
 }
 
-# Where the engine passes connections on itself, nginx sees the address of the engine's gateway, not the client's.
+# If the engine's proxy passes connections on, nginx sees the address of the engine's gateway, not the client's.
 check_addresses() {
     local address hidden='' nginx cure=''
     address=$(bash deploy/dotenv.sh get BIND_ADDRESS 127.0.0.1)
@@ -223,7 +223,7 @@ check_addresses() {
     esac
     nginx=$(docker ps --quiet --filter "label=com.docker.compose.project=$project" --filter label=com.docker.compose.service=nginx |
         head -n 1)
-    [ -n "$nginx" ] || return 0 # said elsewhere
+    [ -n "$nginx" ] || return 0 # other checks report that
     case "$(docker info --format '{{.OperatingSystem}} {{.SecurityOptions}}' 2> /dev/null)" in
     *'Docker Desktop'* | *name=rootless*) hidden="every client" ;;
     *)
@@ -244,8 +244,8 @@ check_addresses() {
     fi
 }
 
-# Run in each container with its name: how many processes the kernel has killed there for lack of memory
-# (two places: cgroup v2, v1), and of each process its number, what it has open, what it may, its name.
+# Runs in each container, with its name. Prints how many processes the kernel has killed there for lack of memory
+# (two places: cgroup v2, v1), and for each process its pid, open files, limit of open files, and name.
 # shellcheck disable=SC2016  # for the shell in the container
 INSIDE='echo "==== kills $1"
 while read -r event count; do
@@ -261,7 +261,7 @@ cd /proc && for p in [0-9]*; do
         read -r name < "$p/comm" && [ -n "$limit" ] && echo "$p $# $limit $name"
 done'
 
-facts() { # what deploy/doctor/ cannot see from inside; deploy/doctor/facts.py reads it
+facts() { # input for deploy/doctor/facts.py: what is not visible inside a container
     local id name service image sockets
     printf '==== project\n%s\n==== containers\n' "$project"
     # shellcheck disable=SC2086  # one argument each
@@ -272,7 +272,7 @@ facts() { # what deploy/doctor/ cannot see from inside; deploy/doctor/facts.py r
         echo "$sockets $(asked_for "$sockets" 2> /dev/null | grep -E '^[0-9]+$')"
     fi
     echo "==== hashes"
-    # Of the first one's output: by itself --hash leaves out what env_file holds.
+    # Hash the output of `config`: `config --hash` alone leaves out env_file.
     docker compose config 2> /dev/null | docker compose --file - config --hash '*' 2> /dev/null
     echo "==== images"
     for image in "$project-web" "$project-nginx" "$project-redis"; do echo "$image $(image "$image")"; done
@@ -302,12 +302,12 @@ data_facts() {
     fi
 }
 
-kept() { # kept data|redis: the volume as the engine calls it, or the folder, if there is one; an overlay may have its own
+kept() { # kept data|redis: the engine's name of the volume, or the folder that an overlay mounts instead; if it exists
     local where
     if [ "$1" = data ]; then where=$(mounted migrate /srv/data); else where=$(mounted redis /data); fi
     case $where in
     /*) [ -d "$where" ] || return ;;
-    '') # Compose reads no configuration
+    '') # Compose cannot read the configuration
         where=$(docker volume ls --quiet --filter "label=com.docker.compose.project=$project" --filter "label=com.docker.compose.volume=$1")
         [ -n "$where" ] || return
         ;;
@@ -316,7 +316,7 @@ kept() { # kept data|redis: the volume as the engine calls it, or the folder, if
     echo "$where"
 }
 
-# Without any of the stack's networks and settings: only what the facts and the database's file tell is judged.
+# Runs without the stack's networks and settings: checks only the facts and the database's file.
 outside() {
     local data
     local -a options=(--env DATA_DIR=/srv/data --env SECRET_KEY=unused --env PUBLIC_URL=http://unused)
@@ -325,7 +325,7 @@ outside() {
     docker run --rm --interactive --network none --read-only "${options[@]}" "$project-web" python -m deploy.doctor 2>&1
 }
 
-# Those that answer an exec: neither stopped nor paused.
+# Containers that accept an exec: neither stopped nor paused.
 running() { # ID NAME SERVICE
     docker ps --no-trunc --filter status=running --filter "label=com.docker.compose.project=$project" \
         --filter label=com.docker.compose.oneoff=False \
@@ -334,7 +334,7 @@ running() { # ID NAME SERVICE
 
 check_stack() {
     local inside said line status=0
-    # It speaks for the stack: one that shares its networks and its settings.
+    # Run in a container of the stack, which has its networks and settings.
     inside=$(running | awk '$3 == "web" || $3 == "daphne" || $3 == "uvicorn" { print $3, $1 }' | sort -r | awk 'NR == 1 { print $2 }')
     if [ -n "$inside" ]; then
         said=$(facts | docker exec --interactive "$inside" python -m deploy.doctor --live 2>&1) || status=$?

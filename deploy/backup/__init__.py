@@ -1,1 +1,1 @@
-"""What `make backup` and `make restore` do with the data; deploy/backup.sh and restore.sh start it in a container."""
+"""The part of `make backup` and `make restore` that deploy/backup.sh and restore.sh start in a container."""

@@ -1,8 +1,8 @@
 """python -m deploy.backup create|keep VERSION PROJECT > FILE; check|restore [over] < FILE
 
-Runs in a container of the stack. `create` and `restore` run under the lock of `migrate`: no migration runs
-meanwhile. `keep` writes what is sound of data that are about to be replaced, and exits with 3 if that is not all.
-`over` lets the present database go first, where the volume has no room for both. Messages go to standard error.
+Runs in a container of the stack. `create` and `restore` run under the lock of `migrate`, so that no migration runs
+meanwhile. `keep` writes the undamaged parts of data that are about to be replaced, and exits with 3 if parts are
+missing. `over` deletes the present database first if the volume has no room for both. Messages go to standard error.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from deploy.backup.refusal import Refused
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SCRATCH = Path("/srv/scratch")  # a volume for this one container: the data's may be full
+SCRATCH = Path("/srv/scratch")  # a separate volume of this container, since the data's volume may be full
 IN_PART = 3  # exit status
 
 
 def create(version: str, project: str, *, whatever_is_sound: bool = False) -> tuple[str, int]:
-    """What was written, and the exit status."""
+    """Writes a backup. Returns a description of it and the exit status."""
     left_out: dict[str, str] = {}
     counts: dict[str, int] = {}
     with scratch() as folder:
@@ -93,7 +93,7 @@ def restore(*, over: bool) -> str:
                 restore_rooms(connection, lines)
         else:
             restore_rooms(connection, [])
-        # Last, since it cannot be half done.
+        # Last, since this step is atomic.
         if archive.DATABASE in manifest["parts"]:
             database.replace(path(), folder / archive.DATABASE, over=over)
     return f"put back {content(manifest)}"
@@ -108,7 +108,7 @@ def content(manifest: dict[str, Any]) -> str:
 
 
 def unpack(folder: Path) -> dict[str, Any]:
-    """The manifest of what comes on standard input. Raises Refused for what this version cannot take back."""
+    """The manifest of the file on standard input. Raises Refused if this version cannot restore it."""
     from app.checks import unknown_migrations
 
     manifest = archive.read(sys.stdin.buffer, folder)
@@ -133,7 +133,7 @@ def path() -> Path:
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    shutil.rmtree(path().parent / ".backup", ignore_errors=True)  # where an older version was interrupted
+    shutil.rmtree(path().parent / ".backup", ignore_errors=True)  # left if an older version was interrupted
     with TemporaryDirectory(dir=SCRATCH) as folder:
         yield Path(folder)
 

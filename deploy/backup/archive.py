@@ -1,4 +1,4 @@
-"""The one file: a compressed tar of a manifest and the parts that it vouches for."""
+"""The backup file: a compressed tar of a manifest and the parts whose checksums it has."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from deploy.backup.refusal import Refused
 if TYPE_CHECKING:
     from pathlib import Path
 
-FORMAT = 1  # one more whenever an older version could not restore what is written
-FORMAT_IN_PART = 2  # of a file without one of the parts
+FORMAT = 1  # increase it when older versions cannot restore new files
+FORMAT_IN_PART = 2  # of a file that lacks a part
 MANIFEST = "manifest.json"
 DATABASE = "database.sqlite3"
 ROOMS = "rooms.jsonl"
 PARTS = (DATABASE, ROOMS)
 KINDS = {DATABASE: "database", ROOMS: "rooms"}
 
-MANIFEST_SIZE = 2**20  # bytes; of what claims to be one, no more is read
+MANIFEST_SIZE = 2**20  # bytes; never read more than this as a manifest
 CHUNK = 2**20
 
-FAULTS = (tarfile.TarError, EOFError, zlib.error, OSError)  # a file that is cut off or was changed
+FAULTS = (tarfile.TarError, EOFError, zlib.error, OSError)  # raised for a truncated or changed file
 
 
 def write(folder: Path, manifest: dict[str, Any], target: IO[bytes]) -> None:
-    """`manifest` and those parts that are in `folder`, with their checksums."""
+    """Writes `manifest` and the parts that are in `folder`, with their checksums."""
     names = [name for name in PARTS if (folder / name).exists()]
     parts = {name: {"sha256": _checksum(folder / name), "size": (folder / name).stat().st_size} for name in names}
     number = FORMAT if len(names) == len(PARTS) else FORMAT_IN_PART
@@ -46,7 +46,7 @@ def write(folder: Path, manifest: dict[str, Any], target: IO[bytes]) -> None:
 
 
 def read(source: IO[bytes], folder: Path) -> dict[str, Any]:
-    """The manifest; the parts are in `folder` then, and are what was written. Raises Refused."""
+    """Extracts the parts into `folder`, verifies their checksums, and returns the manifest. Raises Refused."""
     expected = "a file that make backup wrote"
     try:
         with tarfile.open(fileobj=source, mode="r|gz") as tar:

@@ -1,4 +1,4 @@
-"""The SQLite database: a copy while it is written to, and a copy in its place."""
+"""The SQLite database: copies it while it is in use, and replaces it by a copy."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SECONDS = 10  # to wait for a writer
-BESIDE = ("-wal", "-shm", "-journal")  # SQLite's own files, of one database
+BESIDE = ("-wal", "-shm", "-journal")  # suffixes of SQLite's additional files
 MIB = 2**20
-WORKING = MIB // 2  # bytes that SQLite needs beside a small database, or nothing can be migrated
+WORKING = MIB // 2  # bytes that SQLite needs besides a small database for migrations
 
 
 def copy(database: Path, target: Path) -> None:
-    """As it is between two transactions; writers do not wait, for the copy reads in one of its own."""
+    """Copies the state between two transactions. The copy reads in its own transaction, so writers need not wait."""
     if not database.exists():
         raise Refused(f"no database {database.name}", "one that was migrated once", "make up")
     try:
         try:
             _copy(f"{database.as_uri()}?mode=rw", target)
         except sqlite3.OperationalError:
-            # A full volume has no room for the index of the write-ahead log. Without that log none is needed.
+            # A full volume has no room for the index of the write-ahead log. If there is no such log, none is needed.
             log = database.with_name(database.name + "-wal")
             if log.exists() and log.stat().st_size:
                 raise
@@ -47,7 +47,7 @@ def copy(database: Path, target: Path) -> None:
 
 
 def _copy(uri: str, target: Path) -> None:
-    # Not read-only: without other readers, SQLite has to make the index of the write-ahead log.
+    # Not read-only: without other readers, SQLite must create the index of the write-ahead log.
     with (
         closing(sqlite3.connect(uri, uri=True, timeout=SECONDS)) as origin,
         closing(sqlite3.connect(target)) as copied,
@@ -56,7 +56,7 @@ def _copy(uri: str, target: Path) -> None:
 
 
 def check(database: Path) -> None:
-    """Raises DatabaseError for a file that is damaged or none of SQLite's."""
+    """Raises DatabaseError if the file is damaged or not an SQLite database."""
     with closing(sqlite3.connect(database)) as connection:
         ((verdict,), *_) = connection.execute("PRAGMA quick_check(1)").fetchall()
     if verdict != "ok":
@@ -76,7 +76,7 @@ def applied_migrations(database: Path) -> list[tuple[str, str]]:
 
 
 def room(database: Path, needed: int, *, over: bool) -> None:
-    """Raises Refused where the volume has no room for `needed` bytes; `over`: the present database may go first."""
+    """Raises Refused if the volume has no room for `needed` bytes. `over`: the present database may go first."""
     needed += WORKING
     free = shutil.disk_usage(database.parent).free
     present = _size(database)
@@ -95,26 +95,26 @@ def room(database: Path, needed: int, *, over: bool) -> None:
 def _size(database: Path) -> int:
     try:
         return sum(file.stat().st_size for file in database.parent.glob(f"{database.name}*"))
-    except OSError:  # not ours to look at, and it counts for nothing
+    except OSError:  # this user may not read it; count it as empty
         return 0
 
 
 def replace(database: Path, copied: Path, *, over: bool = False) -> None:
-    """Whole or not at all, whenever it is interrupted, unless `over` lets the present one go for lack of room.
-    No process may have the database open."""
+    """Replaces the database atomically, even if interrupted, unless `over` deletes the present one first for lack of
+    room. No process may have the database open."""
     try:
         with closing(sqlite3.connect(database)) as present:
-            # Into the one file with it: a write-ahead log left behind would be taken for the new database's.
+            # Merges the write-ahead log into the file: SQLite would apply a remaining log to the new database.
             present.execute("PRAGMA journal_mode = DELETE")
     except sqlite3.DatabaseError as fault:
         if fault.sqlite_errorcode == sqlite3.SQLITE_BUSY:
             raise Refused("a database that somebody has open", "no process that uses it", "make down; again") from fault
-        # Damaged: there is nothing to keep, and the log is no use without it.
+        # Damaged: there is nothing to keep, and the log is useless without it.
     for suffix in BESIDE:
         database.with_name(database.name + suffix).unlink(missing_ok=True)
     new = database.with_name(f".{database.name}.new")
     new.unlink(missing_ok=True)
-    if database.is_dir():  # as an engine makes one where it misses a file
+    if database.is_dir():  # an engine creates a folder if a mounted file is missing
         shutil.rmtree(database)
     elif over and shutil.disk_usage(database.parent).free < copied.stat().st_size:
         database.unlink(missing_ok=True)

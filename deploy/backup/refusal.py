@@ -1,8 +1,8 @@
-"""Why a copy is not made, or not taken."""
+"""The reason why a backup is not written or not restored."""
 
 
 class Refused(Exception):
-    """What was found, what was expected, and the way on."""
+    """Contains what was found, what was expected, and the fix."""
 
     def __init__(self, found: str, expected: str, fix: str) -> None:
         super().__init__(found)

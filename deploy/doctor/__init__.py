@@ -1,1 +1,1 @@
-"""What `make doctor` finds in a running stack; deploy/doctor.sh starts it in one of its containers."""
+"""The checks of `make doctor` in a running stack; deploy/doctor.sh starts them in one of its containers."""

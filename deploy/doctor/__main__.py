@@ -1,6 +1,6 @@
-"""python -m deploy.doctor [--live] < facts: a line for each finding, its fields apart as in finding.py.
+"""python -m deploy.doctor [--live] < facts: prints a line for each finding, with its fields separated as in finding.py.
 
-With --live in a container of the running stack; without, in one that has the volume of the database and nothing else.
+With --live, runs in a container of the running stack. Without, runs in a container that has only the database's volume.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from deploy.doctor import containers, data, facts, redis
 if TYPE_CHECKING:
     from deploy.doctor.finding import Finding
 
-# What fails together with the data.
+# The checks that fail as well if the data are damaged.
 CONSEQUENCES = {"containers", "database", "redis", "channel layer", "readiness", "handshake"}
 
 
@@ -36,13 +36,13 @@ def main() -> None:
         for check in [*checks, redis.judge]:
             say(explained(check(told), causes))
     if "--live" in sys.argv[1:]:
-        from deploy.doctor import live  # which a container outside of the stack has no use for
+        from deploy.doctor import live  # a container outside of the stack does not need it
 
         say(explained(asyncio.run(live.every(told)), causes))
 
 
 def explained(findings: list[Finding], causes: list[Finding]) -> list[Finding]:
-    """What follows from the data sends to the line that fixes those."""
+    """If the data are damaged, makes findings that follow from that point to the data's fix."""
     cause = next((finding for finding in causes if finding.level == "error"), None)
     if cause is None:
         return findings
@@ -56,7 +56,7 @@ def explained(findings: list[Finding], causes: list[Finding]) -> list[Finding]:
 
 
 def say(findings: list[Finding]) -> None:
-    """At once, so that what breaks off later takes none along."""
+    """Prints findings at once, so that a later crash does not lose them."""
     for finding in findings:
         print(finding.line(), flush=True)
 

@@ -1,4 +1,4 @@
-"""Containers: state, number, restarts, and whether they are what would be started now."""
+"""Checks of containers: state, number, restarts, and whether image and configuration are current."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def _state(container: Container) -> Iterator[Finding]:
 
 
 def restarts(facts: Facts) -> list[Finding]:
-    """None was killed for its memory, none restarted by itself."""
+    """No container was killed for lack of memory, and none restarted by itself."""
     found = []
     for container in facts.containers:
-        # Docker knows the main process only; gunicorn's are replaced by gunicorn.
+        # Docker only sees the main process; gunicorn itself replaces its workers.
         if container.oom_killed or facts.kills.get(container.name):
             limit = f"{container.memory // 2**20}m"
             found.append(
@@ -73,10 +73,10 @@ def restarts(facts: Facts) -> list[Finding]:
 
 
 def numbers(facts: Facts) -> list[Finding]:
-    """Every service of compose.yaml has a running container, and that of the WebSockets as many as .env says."""
+    """Every service of compose.yaml has a running container, and the WebSocket service has the number in .env."""
     found = []
     for service in facts.hashes:
-        # One that is there and does not run is named by its state.
+        # Containers that exist but do not run are reported with their state.
         if service != ONE_SHOT and not any(container.service == service for container in facts.containers):
             found.append(error("scale", f"no container of {service}", "a running one", "make up"))
     workers = sum(container.service == facts.sockets for container in facts.containers)
@@ -93,7 +93,7 @@ def numbers(facts: Facts) -> list[Finding]:
 
 
 def drift(facts: Facts) -> list[Finding]:
-    """Running containers are of the built image and of the present configuration."""
+    """Running containers have the built image and the present configuration."""
     lasting = [container for container in facts.containers if container.service != ONE_SHOT]
     old = [c.name for c in lasting if facts.images.get(c.image) != c.image_id]
     other = [c.name for c in lasting if facts.hashes.get(c.service, c.config_hash) != c.config_hash]
@@ -137,8 +137,8 @@ def descriptors(facts: Facts) -> list[Finding]:
 
 
 def _fewer_than_nginx_lets_in(facts: Facts) -> list[Finding]:
-    """What the workers may open, all together, against what nginx is configured to hand on to them."""
-    lets_in = facts.connections  # of both its processes, and a socket takes two
+    """Compares the workers' file limits together with the number of sockets that nginx passes to them."""
+    lets_in = facts.connections  # of each of its two processes; a socket takes two connections
     workers = [_limits(facts, container) for container in facts.service(facts.sockets)]
     possible = sum(max(limits) for limits in workers if limits)
     if not possible or possible >= lets_in:

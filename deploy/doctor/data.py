@@ -1,4 +1,4 @@
-"""The data, also of a stack that does not run: whether it can be read, by this version, and has room to grow."""
+"""Checks of the data, even if the stack does not run: whether this version can read them and they have room to grow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 DEADLINE = 5  # seconds to look for damage
 MIB = 2**20
-LEAST = 16 * MIB  # free; of a small volume less is enough
+LEAST = 16 * MIB  # free space; on a small volume less is enough
 LEAST_SHARE = 0.05
 
 
@@ -61,7 +61,7 @@ def _applied(path: Path) -> list[tuple[str, str]]:
     try:
         return _read(f"{path.as_uri()}?mode=ro")
     except sqlite3.OperationalError:
-        # It has no leave to write an index of the write-ahead log; without that log none is needed.
+        # It may not write an index of the write-ahead log. If there is no such log, it needs none.
         log = path.with_name(f"{path.name}-wal")
         if log.exists() and log.stat().st_size:
             raise
@@ -80,7 +80,7 @@ def _read(uri: str) -> list[tuple[str, str]]:
         except sqlite3.OperationalError as fault:
             if fault.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
                 raise
-            verdict = "ok"  # as far as it came
+            verdict = "ok"  # as far as it was checked
         connection.set_progress_handler(None, 0)
         if verdict != "ok":
             raise sqlite3.DatabaseError(verdict)
@@ -90,7 +90,7 @@ def _read(uri: str) -> list[tuple[str, str]]:
 
 
 def redis(facts: Facts) -> list[Finding]:
-    """What services/redis/redis-files.sh prints: a line of df, and a verdict where Redis does not run."""
+    """Checks the output of services/redis/redis-files.sh: a line of df, and a verdict if Redis does not run."""
     check = "redis file"
     if "redis" not in facts.volumes:
         return [
@@ -137,7 +137,7 @@ def _room(folder: Path) -> tuple[int, int]:
 
 
 def restore(facts: Facts, *, upgraded: bool = False) -> str:
-    """The line that puts a backup in the place of data that are no use."""
+    """The command that replaces unusable data by a backup."""
     if upgraded:
         newest = next((name for name in facts.backups if "-before-upgrade" in name), None)
         return f"make restore F={newest or 'backups/<name>.tar.gz   of this version'}"

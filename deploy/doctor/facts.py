@@ -1,6 +1,6 @@
-"""What only the host knows: sections that doctor.sh writes to standard input.
+"""Facts that only the host knows: sections that doctor.sh writes to standard input.
 
-A section is a line `==== name argument…` and what follows it.
+A section is a line `==== name argument…` and the lines after it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ HEADING = re.compile(r"^==== (.*)\n", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Container:
-    """The part of `docker inspect` that is judged."""
+    """The part of `docker inspect` that the checks use."""
 
     id: str
     name: str
@@ -29,7 +29,7 @@ class Container:
     image: str  # the tag
     image_id: str
     config_hash: str
-    memory: int  # limit in bytes; 0 is none
+    memory: int  # limit in bytes; 0 means no limit
     addresses: dict[str, list[str]]  # by network
 
     @property
@@ -41,20 +41,20 @@ class Container:
 class Facts:
     containers: list[Container] = field(default_factory=list)
     sockets: str = "daphne"  # the service that has the WebSockets
-    replicas: int = 0  # of it, as .env has it
+    replicas: int = 0  # its number in .env
     images: dict[str, str] = field(default_factory=dict)  # the tag's present image
     hashes: dict[str, str] = field(default_factory=dict)  # each service's present configuration
     descriptors: dict[str, str] = field(default_factory=dict)  # by container: lines of `pid used limit command`
-    connections: int = 0  # that each of nginx's two processes may have
-    kills: dict[str, int] = field(default_factory=dict)  # by container: for lack of memory, since it started
+    connections: int = 0  # limit of each of nginx's two processes
+    kills: dict[str, int] = field(default_factory=dict)  # by container: out-of-memory kills since it started
     redis: str = ""  # what services/redis/redis-report.sh prints
     redis_files: str = ""  # what services/redis/redis-files.sh prints
     project: str = ""
     volumes: tuple[str, ...] = ()  # by their names in compose.yaml
-    backups: tuple[str, ...] = ()  # whole ones, the newest first
+    backups: tuple[str, ...] = ()  # complete ones, newest first
 
     def service(self, name: str) -> list[Container]:
-        """Its containers that run."""
+        """The service's running containers."""
         return [container for container in self.containers if container.service == name and container.running]
 
 
@@ -84,7 +84,7 @@ def _by_container(sections: dict[str, str], kind: str) -> dict[str, str]:
 
 
 def _sockets(words: list[str]) -> dict[str, Any]:
-    """Nothing where Compose does not accept its files, one word where .env holds no number."""
+    """`words` is empty if Compose rejects its files, and has one word if .env has no number."""
     names = ("sockets", "replicas")
     return dict(zip(names, (*words[:1], *map(int, words[1:])), strict=False))
 
@@ -94,7 +94,7 @@ def _number(text: str) -> int:
 
 
 def _pairs(text: str) -> dict[str, str]:
-    """Of lines `name value`; an image that is not there has no value."""
+    """Parses lines `name value`. A missing image has no value."""
     return dict(words for line in text.splitlines() if len(words := line.split()) == 2)
 
 

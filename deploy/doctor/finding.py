@@ -1,4 +1,4 @@
-"""What a check has to say."""
+"""The result of a check."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 from dataclasses import astuple, dataclass
 from typing import Literal
 
-SEPARATOR = "\x1f"  # no host needs jq for it; the shell part renders text and JSON
+SEPARATOR = "\x1f"  # instead of JSON, so that hosts do not need jq; the shell part renders text and JSON
 
 
 @dataclass(frozen=True)
 class Finding:
-    """`expected` and `fix` are empty where all is well."""
+    """`expected` and `fix` are empty if all is well."""
 
     check: str
     level: Literal["ok", "warning", "error"]

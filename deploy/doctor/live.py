@@ -1,4 +1,4 @@
-"""What can only be tried from inside: the handshake, readiness, the layer, the engine's names."""
+"""Checks that only work inside the stack: the handshake, readiness, the layer, the engine's names."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 DEADLINE = 5  # seconds for each attempt
 SLOW = 1.0  # seconds
-# After Redis was away, whoever is first to use a connection of before gets an error; web has several processes.
+# After Redis was unreachable, the first use of each old connection fails, and web has several processes.
 ATTEMPTS, PAUSE = 4, 0.5  # seconds
-ROUTE = "/ws/echo/doctor/"  # takes part in no room
+ROUTE = "/ws/echo/doctor/"  # does not join a room
 FOREIGN = "https://foreign.invalid"
 
 
@@ -51,13 +51,13 @@ async def every(facts: Facts) -> list[Finding]:
 
 
 def hosts() -> list[str]:
-    """The Host of a request, as browsers send it and as proxies change it: without its port, or their own for it."""
+    """The possible Host headers: as browsers send it, and as proxies change it: without the port, or with their own."""
     url = urlsplit(settings.PUBLIC_URL)
     return list(dict.fromkeys([url.netloc, url.netloc.removesuffix(f":{url.port}"), "localhost"]))
 
 
 async def answer(origin: str | None, host: str | None = None) -> int | str:
-    """The status that a handshake is answered with, or why there is none."""
+    """The HTTP status of a handshake's answer, or why there is none."""
     uri = f"ws://{host or urlsplit(settings.PUBLIC_URL).netloc}{ROUTE}"
     headers = {"Origin": origin} if origin else {}
     try:
@@ -90,9 +90,9 @@ async def handshake(service: str) -> list[Finding]:
         404: "a route for it in MyChannels/routing.py; or ROUTE in deploy/doctor/live.py   names another",
         421: "ALLOWED_HOSTS in .env must hold PUBLIC_URL's host; then make up",
     }
-    # Any other answer, or none, comes from behind nginx or is said in its log.
+    # Any other answer comes from behind nginx; nginx's log explains a missing one.
     fix = fixes.get(status, f"make logs S={service}") if isinstance(status, int) else "make ps; make logs S=nginx"
-    # A project of one's own may have taken the route out; the application has answered.
+    # With 404, the application has answered: a custom project may have removed the route.
     finding = warning if status == 404 else error
     return [finding("handshake", f"{ROUTE}: {status}", "101", fix)]
 
@@ -103,7 +103,7 @@ async def own_origin() -> list[Finding]:
         found = f"Origin {settings.PUBLIC_URL} is refused with Host {', '.join(refused)}"
         fix = "PUBLIC_URL in .env is what people type: scheme, host, port; then make up"
         return [error("own origin", found, "it is PUBLIC_URL", fix)]
-    # Other failures are the handshake's. A Host that is not one of ALLOWED_HOSTS has no pages either.
+    # The handshake's check reports other failures. Pages also reject a Host that is not in ALLOWED_HOSTS.
     opened = [host for host, status in statuses.items() if status == 101]
     return (
         [ok("own origin", f"{settings.PUBLIC_URL} may open sockets, with Host {', '.join(opened)}")] if opened else []
@@ -127,7 +127,7 @@ async def every_host(origin: str) -> dict[str, int | str]:
 
 
 def readiness(facts: Facts) -> list[Finding]:
-    """Each container is asked itself: nginx would choose one that answers."""
+    """Asks each container directly, since nginx would choose one that answers."""
     here = next((c for c in facts.containers if c.id.startswith(socket.gethostname())), None)
     containers = [*facts.service("web"), *facts.service(facts.sockets)]
     with ThreadPoolExecutor() as threads:
@@ -146,7 +146,7 @@ def readiness(facts: Facts) -> list[Finding]:
 
 
 def _not_ready(container: Container, here: Container | None) -> str:
-    """Why not; empty if it is. `here` is the container that asks."""
+    """Why the container is not ready; empty if it is. `here` is the container that runs this check."""
     shared = [name for name in container.addresses if here is None or name in here.addresses]
     addresses = [address for name in shared for address in container.addresses[name]]
     if not addresses:
@@ -172,7 +172,7 @@ def _status(address: str) -> int:
 
 
 async def dependencies() -> list[Finding]:
-    """What readiness asks for, one by one."""
+    """Checks each of readiness' dependencies separately."""
     fixes = {
         "database": "make logs S=web; make manage C=check",
         "redis": "make ps; make logs S=redis",
@@ -207,7 +207,7 @@ async def leaked(facts: Facts) -> list[Finding]:
         async with Redis.from_url(settings.REDIS_URL, password=settings.REDIS_PASSWORD) as client:
             dead = await members.unread(client, layer, asked)
     except (OSError, RedisError):
-        return []  # the dependencies say so
+        return []  # the dependencies' check reports it
     return members.judge(found, dead, facts.sockets, layer.expiry + BEAT_SECONDS, time.time())
 
 
@@ -226,12 +226,12 @@ def resolve(service: str) -> set[str]:
 
 
 def compare(service: str, facts: Facts, answered: set[str]) -> list[Finding]:
-    """The addresses that the engine answers against those that running containers have."""
+    """Compares the addresses that the engine's name server returns with those of running containers."""
     # A paused container keeps its name.
     there = [c for c in facts.containers if c.service == service and c.status in {"running", "paused"}]
     known = {address for container in there for addresses in container.addresses.values() for address in addresses}
     fix = f"docker compose up -d --force-recreate --no-deps {service}"
-    # One that restarts may have come up, or gone, since the facts were told.
+    # A restarting container may have started or stopped since the facts were collected.
     settled = not any(c.service == service and c.status == "restarting" for c in facts.containers)
     found = [
         error("names", f"{service} leads to {address}, where no container runs", "running containers only", fix)

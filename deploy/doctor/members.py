@@ -1,8 +1,9 @@
-"""Leaked members of the core layer's groups: those that a dead or stuck worker does not read.
+"""Finds leaked members of the core layer's groups: channels that a dead or stuck worker no longer reads.
 
-A group is a sorted set of channels `specific.<process>!<socket>`. One that lives says so
-(app/core_layer.py), but may hang; one that works reads its queue at once. So each process gets an entry addressed to
-no socket, which a reader takes and drops; where it still lies after GRACE, nobody reads.
+A group is a sorted set of channels `specific.<process>!<socket>`. A living process sends heartbeats
+(app/core_layer.py), but may hang; a working process reads its queue at once. So this check puts an entry that is
+addressed to no socket into each process' queue. A reader takes and drops it. If it is still there after GRACE, the
+process does not read.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Process:
 
 
 def processes(groups: Mapping[str, list[tuple[str, float]]]) -> dict[str, Process]:
-    """The processes that have members, by the name of their queue. A channel without `!` is no process' own."""
+    """The processes with members, by the name of their queue. A channel without `!` belongs to no process."""
     found: dict[str, Process] = {}
     for members in groups.values():
         for channel, joined in members:
@@ -43,7 +44,7 @@ def processes(groups: Mapping[str, list[tuple[str, float]]]) -> dict[str, Proces
 
 
 async def unread(client: Redis, layer: Any, queues: Collection[str]) -> set[str]:
-    """The queues that nobody reads."""
+    """The queues that no process reads."""
     probes = {queue: layer.serialize({"type": "doctor.probe", "__asgi_channel__": []}) for queue in queues}
     for queue, probe in probes.items():
         await client.zadd(layer.prefix + queue, {probe: time.time()})
@@ -55,7 +56,7 @@ async def unread(client: Redis, layer: Any, queues: Collection[str]) -> set[str]
 def judge(
     found: Mapping[str, Process], dead: Collection[str], service: str, removed_after: float, now: float
 ) -> list[Finding]:
-    """`removed_after`: seconds from a process' death until the others have removed its members."""
+    """`removed_after`: seconds from a process' death until the other processes remove its members."""
     if not dead:
         return [ok("members", f"{sum(p.members for p in found.values())} in groups, every one's worker reads")]
     members, oldest = sum(found[queue].members for queue in dead), min(found[queue].oldest for queue in dead)

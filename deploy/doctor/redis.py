@@ -1,4 +1,4 @@
-"""Redis, by what it says of itself (services/redis/redis-report.sh)."""
+"""Checks of Redis, based on its own report (services/redis/redis-report.sh)."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ IN_CONF = "in services/redis/redis.conf, then make up"
 class Report:
     info: dict[str, str]
     config: dict[str, str]
-    groups: dict[str, list[tuple[str, float]]]  # members with the time they joined
+    groups: dict[str, list[tuple[str, float]]]  # members and when they joined
 
     def number(self, name: str) -> int:
         return int(self.info.get(name, "0"))
 
 
 def parse(text: str) -> Report | None:
-    """None when Redis did not answer. INFO's lines, one JSON object, then the groups' keys and as many JSON lists."""
+    """Parses INFO's lines, one JSON object, the groups' keys and as many JSON lists. None if Redis did not answer."""
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     start = next((n for n, line in enumerate(lines) if line.startswith("{")), None)
     if start is None:
@@ -60,7 +60,7 @@ def judge(facts: Facts) -> list[Finding]:
 
 
 def policy(report: Report) -> list[Finding]:
-    """Redis refuses writes rather than forget."""
+    """When full, Redis refuses writes rather than evict data."""
     found = []
     if (now := report.config["maxmemory-policy"]) != "noeviction":
         found.append(
@@ -79,7 +79,7 @@ def policy(report: Report) -> list[Finding]:
 
 
 def memory(report: Report, container: int) -> list[Finding]:
-    """Used against `maxmemory`, and that against the container's limit (0: none)."""
+    """Compares used memory with `maxmemory`, and `maxmemory` with the container's limit (0: none)."""
     used, maximum = report.number("used_memory"), int(report.config["maxmemory"])
     mebi = 2**20
     if not maximum:
@@ -120,7 +120,7 @@ def memory(report: Report, container: int) -> list[Finding]:
 
 
 def room_log(report: Report) -> list[Finding]:
-    """What ROOM_LOG_LENGTH promises, against the memory. With short texts it may hold, so this is no fault."""
+    """Compares ROOM_LOG_LENGTH messages of maximum length with the memory. Short texts may fit, so this is no error."""
     longest = 4 * settings.MAX_TEXT_LENGTH + MESSAGE_BYTES  # UTF-8
     needed, room = settings.ROOM_LOG_LENGTH * longest, int(REDIS_FULL * int(report.config["maxmemory"]))
     mebi = 2**20
@@ -138,7 +138,7 @@ def room_log(report: Report) -> list[Finding]:
 
 
 def persistence(report: Report) -> list[Finding]:
-    """The append-only file is on and was written."""
+    """The append-only file is enabled, and writing it succeeded."""
     if report.info.get("aof_enabled") != "1":
         return [error("redis file", "no append-only file", "appendonly yes", f"appendonly yes   {IN_CONF}")]
     found = [
@@ -150,7 +150,7 @@ def persistence(report: Report) -> list[Finding]:
 
 
 def clients(report: Report) -> list[Finding]:
-    """Nobody was cut off or turned away."""
+    """Redis has not disconnected or rejected any client."""
     found = []
     if _below_default(report.config["client-output-buffer-limit"]):
         found.append(
