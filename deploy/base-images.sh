@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Makes sure that the engine has the three base images that compose.yaml builds on.
 #
-#   deploy/base-images.sh            pulls what is missing; where no registry gives it,
+#   deploy/base-images.sh            pulls missing images; if no registry has them,
 #                                    builds stand-ins and writes the choice to .env
-#   deploy/base-images.sh --print    the same without touching .env: prints the three
+#   deploy/base-images.sh --print    the same without changing .env: prints the three
 #                                    NAME=image lines to export (messages on stderr)
 #
-# Silent when all are there. Only a default is ever replaced: an image that .env or the
-# environment names and that cannot be pulled is an error.
+# Silent if all are there. Only replaces defaults: if .env or the environment names an image
+# that cannot be pulled, that is an error.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -19,7 +19,7 @@ say() { printf 'base-images: %s\n' "$@" >&2; }
 fail() { say "$@" && exit 1; }
 present() { docker image inspect "$1" >/dev/null 2>&1; }
 
-# compose.yaml is the one place that knows the defaults: ${PYTHON_IMAGE:-python:…}.
+# Only compose.yaml has the defaults: ${PYTHON_IMAGE:-python:…}.
 default_of() { sed -n "s/.*\${$1:-\([^}]*\)}.*/\1/p" "$root/compose.yaml" | head -n 1; }
 
 stand_in_of() {

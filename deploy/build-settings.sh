@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Copies into .state/ what builds need to know of this machine: a mirror's pip.conf, and the
-# certificates, among which a proxy that inspects TLS has its own. Empty files where there are none.
+# Copies this machine's pip.conf (for a mirror) and its CA certificates (for a proxy that inspects TLS) into
+# .state/ for builds. Writes empty files if there are none.
 set -euo pipefail
 umask 077 # a mirror's address may hold a password
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-copy_first() { # copy_first COPY FILE…: the first FILE that exists becomes COPY, which a build beside may be reading
+copy_first() { # copy_first COPY FILE…: copies the first existing FILE; atomically, since a build may be reading COPY
     local copy=$1 file
     shift
     for file in "$@" /dev/null; do

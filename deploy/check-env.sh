@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Checks every variable that counts, as Compose resolves it, and reports all faults at once; touches nothing.
-# Builds the image that can check, without what is not trusted yet. With --built it takes the image that is there.
+# Checks every variable, as Compose resolves it, and reports all faults at once. Changes nothing else, but builds the
+# image that runs the check, without the variables that are not checked yet. --built uses the existing image instead.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/lib/env-files.sh
 . deploy/lib/env-files.sh
 
-project=$(bash deploy/dotenv.sh get COMPOSE_PROJECT_NAME) # judged there, since the image is called by it
-build() ( # without what is not trusted yet, be it in a file or in the shell
+project=$(bash deploy/dotenv.sh get COMPOSE_PROJECT_NAME) # checked there, since it names the image
+build() ( # without unchecked variables, whether from a file or the shell
     given=$(bash deploy/dotenv.sh print PYTHON_IMAGE PIP_INDEX_URL PIP_EXTRA_INDEX_URL HTTP_PROXY HTTPS_PROXY NO_PROXY)
     for name in $(names); do unset "$name"; done
     export COMPOSE_PROJECT_NAME=$project PUBLIC_URL=http://unchecked

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Creates .env and secrets/ where they are absent; never overwrites.
-# Refuses when data exists that only the lost ones could open.
+# Creates .env and secrets/ if they are missing; never overwrites them.
+# Refuses if data exist that only the missing secrets fit.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 umask 077
 
 secrets="secret_key redis_password"
 
-lost() { # what is absent, one word each
+lost() { # the missing files
     [ -f .env ] || echo .env
     for name in $secrets; do [ -s "secrets/$name" ] || echo "secrets/$name"; done
 }
@@ -37,8 +37,8 @@ TEXT
     exit 1
 fi
 
-# What the first call was given is remembered, so that the next one need not repeat it. Nothing bad is: the next
-# call would find it again. The check of .env knows more of each.
+# Writes the variables of the first call to .env, so that later calls need not repeat them. Rejects invalid values
+# first, since later calls would read them too. The check of .env tests them more thoroughly.
 judge() { # judge NAME PATTERN EXPECTED
     [[ -z ${!1:-} || ${!1} =~ $2 ]] && return
     printf 'configure: found:    %s\nconfigure: expected: %s\nconfigure: fix:      %s\n' \
@@ -48,12 +48,12 @@ judge() { # judge NAME PATTERN EXPECTED
 
 write_env() {
     local name
-    wrong='' # scratch is not local either: the trap needs it when the function is left
+    wrong='' # scratch is not local: the trap needs it after the function returns
     judge HTTP_PORT '^[1-9][0-9]{0,4}$' "a port number, 1 to 65535"
     judge BIND_ADDRESS '^([0-9.]+|\[[0-9a-fA-F:.]+\])$' "an address such as 127.0.0.1, 0.0.0.0 or [::]"
     judge PUBLIC_URL '^https?://[^[:space:]/]+$' "http:// or https:// and a host, such as https://example.com:8443"
     [ -z "$wrong" ] || exit 1
-    # Beside .env and renamed at the end: a Ctrl-C leaves none, or a whole one.
+    # Written to a temporary file and renamed: a Ctrl-C leaves no .env or a complete one.
     scratch=$(mktemp .env.XXXXXX)
     trap 'rm -f "$scratch"' EXIT
     trap 'exit 130' INT TERM HUP
@@ -68,7 +68,7 @@ write_env() {
 }
 [ -f .env ] || write_env
 
-# The directory keeps the host's users out; the files are read by the containers' own users.
+# The folder's mode keeps the host's other users out. The files are readable for the containers' users.
 mkdir -p secrets
 for name in $secrets; do
     if [ ! -s "secrets/$name" ]; then

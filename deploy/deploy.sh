@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Replaces every web and WebSocket container by the present build while clients stay: new ones beside the old,
-# then the old ones leave one at a time. What does not get healthy changes nothing.
+# Replaces every web and WebSocket container by the present build without disconnecting clients abruptly: starts new
+# ones beside the old, then drains the old ones one at a time. If new ones do not become healthy, nothing changes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/lib/rolling.sh

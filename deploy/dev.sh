@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the rooms without Docker: one process that reloads, in-memory channel layer, SQLite under
-# data/, packages in .venv/. For developing only; one process is all that the layer reaches.
+# data/, packages in .venv/. For development only, since the layer does not reach other processes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -18,7 +18,7 @@ if [ -z "$python" ]; then
     exit 1
 fi
 
-# Installed anew when the lock changes; the copy says for which lock it was.
+# Reinstalls when the lock file changes; compares it with the copy from the last installation.
 if ! cmp -s requirements.lock .venv/requirements.lock; then
     echo "dev: installing the locked packages into .venv"
     "$python" -m venv --clear .venv

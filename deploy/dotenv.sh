@@ -5,9 +5,9 @@
 #   deploy/dotenv.sh print NAME…              prints NAME=value for each
 #   deploy/dotenv.sh set NAME VALUE [FILE]    writes it, leaving every other line alone
 #
-# Compose itself answers: what is set in the shell wins, even if it is empty, and an empty value means the
-# DEFAULT, as ${NAME:-…} does in the compose file. The project's name is judged too, since it names images.
-# `set` replaces the NAME= line that counts, else the commented default `# NAME=`, else appends.
+# Compose itself resolves the values: a variable of the shell wins, even if it is empty. An empty value means the
+# DEFAULT, as with ${NAME:-…} in the compose file. `get` also checks the project's name, since it names images.
+# `set` replaces the effective NAME= line, else the commented default `# NAME=`, else appends a line.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/lib/env-files.sh
@@ -41,7 +41,7 @@ print() { # print NAME…
     for name; do printf '%s=%s\n' "$name" "$(value_of "$name" "$said")"; done
 }
 
-project() { # the project's name, if Compose, the engine and its name server take it
+project() { # the project's name, if Compose, the engine and its name server accept it
     local name better LC_ALL=C
     if [ -n "${COMPOSE_PROJECT_NAME+set}" ] && [ -z "$COMPOSE_PROJECT_NAME" ]; then
         fail "COMPOSE_PROJECT_NAME, which is set and empty in the shell" "a name, or no such variable in the shell" \
@@ -50,7 +50,7 @@ project() { # the project's name, if Compose, the engine and its name server tak
     name=$(project_that_compose_reads)
     [ -n "$name" ] || docker compose version > /dev/null 2>&1 ||
         fail "no Docker with Compose to read the variables" "one that answers: docker compose version" "bash deploy/engine.sh"
-    # With -web behind it, it names an image: https://github.com/distribution/reference
+    # With -web appended, it must be a valid image name: https://github.com/distribution/reference
     if [[ $name =~ ^[a-z0-9]+((_|__|-+)[a-z0-9]+)*-*$ ]] && [ "${#name}" -le "$LONGEST_PROJECT" ]; then
         echo "$name"
         return
@@ -61,7 +61,7 @@ project() { # the project's name, if Compose, the engine and its name server tak
         "COMPOSE_PROJECT_NAME=${better:-channels}   in .env, or where it is set"
 }
 
-counting_file() { # counting_file NAME: the one whose line counts, else the last one
+counting_file() { # counting_file NAME: the file with the effective line, else the last file
     local file last=.env found=''
     while IFS= read -r file; do
         [ -n "$file" ] || continue
@@ -78,12 +78,12 @@ line_of() { # line_of NAME FILE: the number of the last line that sets it
 }
 
 set_variable() { # set_variable NAME VALUE [FILE]
-    local name=$1 value=$2 file read # not scratch: the trap needs it when the function is left
+    local name=$1 value=$2 file read # scratch is not local: the trap needs it after the function returns
     file=${3:-$(counting_file "$name")}
     [ -f "$file" ] || fail "no $file in $PWD" \
         "the file that keeps this deployment's settings" \
         "make up   (creates it), or: cp .env.example .env && chmod 600 .env"
-    while [ -L "$file" ]; do # stays a link: one file may serve several releases of this folder
+    while [ -L "$file" ]; do # keep the link: several releases of this folder may share one file
         case $(readlink "$file") in /*) file=$(readlink "$file") ;; *) file=$(dirname "$file")/$(readlink "$file") ;; esac
     done
     case $value in
@@ -91,19 +91,19 @@ set_variable() { # set_variable NAME VALUE [FILE]
         "one line without '" "edit $file by hand" ;;
     *[!A-Za-z0-9_./:@,+%=-]*) value="'$value'" ;; # Compose takes '…' literally
     esac
-    # Beside the file, so that the rename at the end stays on one file system and is atomic;
-    # `cp -p` first, so that a run under sudo leaves the file with its owner.
+    # In the same folder, so that the final rename stays on one file system and is atomic.
+    # `cp -p` first, so that under sudo the file keeps its owner.
     scratch=$(mktemp "$file.XXXXXX")
     trap 'rm -f "$scratch"' EXIT
     cp -p "$file" "$scratch"
     chmod 600 "$scratch"
-    # The text travels by the environment because `awk -v` would interpret backslashes in it.
+    # The text is passed in the environment, because `awk -v` would interpret its backslashes.
     LINE="$name=$value" awk -v name="$name" -v live="$(line_of "$name" "$file")" '
         NR == FNR { if (!note && $0 ~ "^#[ \t]*" name "=") note = FNR; next }
         FNR == (live ? live : note) { print ENVIRON["LINE"]; done = 1; next }
         { print }
         END { if (!done) print ENVIRON["LINE"] }' "$file" "$file" > "$scratch"
-    # Where another line keeps Compose from reading the file, the check of .env says so.
+    # If another line keeps Compose from reading the file, the check of .env reports that.
     if [ "$name" != COMPOSE_PROJECT_NAME ] && read=$(unset "$name" && ask "$name" --project-name unused --env-file "$scratch" 2> /dev/null) &&
         [ "$(value_of "$name" "$read")" != "$2" ]; then
         fail "$file, in which Compose would read '$(value_of "$name" "$read")' for $name" "$2" "edit $file by hand"

@@ -8,4 +8,4 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 lock down
 own down
 docker compose down
-rm -f .state/replacing # with the containers that were to be replaced
+rm -f .state/replacing # the containers that were to be replaced are gone too

@@ -3,9 +3,9 @@
 #
 #   deploy/engine.sh
 #
-# Silent when they do. Else, as root on Debian or Ubuntu: says what is missing and what
-# it will install from the machine's own package mirror, asks when a terminal is there to
-# ask, installs just that and starts the engine. Elsewhere: prints what to do; exit 1.
+# Silent if they do. Otherwise, as root on Debian or Ubuntu: reports what is missing and what
+# it will install from the machine's own package mirror, asks if there is a terminal, installs
+# only that and starts the engine. On other systems: prints what to do and exits with 1.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -33,7 +33,7 @@ report() { # the three parts, then the end
     exit 1
 }
 
-# An engine somewhere else cannot be helped from here; one that refuses us needs no other.
+# An engine on another machine cannot be fixed from here. If an engine refuses this user, do not install another.
 if [ -z "$engine" ] && command -v docker >/dev/null; then
     endpoint=$(docker context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null) || endpoint=
     case $(docker info 2>&1 || true) in

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# For recipes of the Makefile: ends with an error unless the project belongs to this folder.
+# For recipes of the Makefile: fails unless the project belongs to this folder.
 #
-#   deploy/own.sh COMMAND [look]     look: the command changes nothing, and the owner is named instead
+#   deploy/own.sh COMMAND [look]     look: for commands that change nothing; only names the owner
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/lib/folder.sh

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Says whether this machine can run the stack, before anything is built or started.
+# Checks whether this machine can run the stack, before anything is built or started.
 #
 #   deploy/preflight.sh     after deploy/engine.sh
 #
-# Collects every problem and prints each as found / expected / fix; exit 1 if there is
-# one. One line when all is fine.
+# Prints each problem as found / expected / fix and exits with 1 if there is one. Prints one
+# line if there is none.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -32,14 +32,14 @@ check_versions() {
     at_least "$buildx" "$MIN_BUILDX" || problem "buildx $buildx" "$MIN_BUILDX or newer" "bash deploy/engine.sh"
 }
 
-# What counts is what the engine has: Docker Desktop's is a virtual machine with less.
+# Checks the engine's resources: Docker Desktop's is a virtual machine with less than this machine has.
 check_size() { # check_size CPUS MEMORY-BYTES
     [ "$1" -ge 1 ] || problem "an engine with $1 CPUs" "1 or more" "Docker Desktop: Settings, Resources"
     [ "$2" -ge $((1536 * 1024 * 1024)) ] || problem "an engine with $(($2 / 1048576)) MiB of memory" \
         "1536 MiB or more" "a larger machine, or Docker Desktop: Settings, Resources"
 }
 
-# A limit reserves nothing, so more than the machine has is a risk and no fault, unless one container alone may have it.
+# A limit reserves nothing. If the limits exceed the memory together, that is only a risk; for one container, a fault.
 check_limits() { # check_limits MEMORY-BYTES
     local service limit number sum=0 problems_before=$problems
     while read -r service limit number; do
@@ -56,7 +56,7 @@ check_limits() { # check_limits MEMORY-BYTES
     fi
 }
 
-memory_limits() { # SERVICE BYTES REPLICAS, of all that keep running; nothing where Compose reads no configuration
+memory_limits() { # SERVICE BYTES REPLICAS of all lasting services; nothing if Compose cannot read the configuration
     { cd "$root" && docker compose config 2> /dev/null | tr -d '"'; } | awk '
         function tell() { if (limit && service != "migrate") print service, limit, number == "" ? 1 : number; limit = number = "" }
         /^[^ ]/ { tell(); top = $1 }
@@ -68,7 +68,7 @@ memory_limits() { # SERVICE BYTES REPLICAS, of all that keep running; nothing wh
         END { tell() }'
 }
 
-check_disk() { # check_disk FOLDER, when it is on this machine and we may look
+check_disk() { # check_disk FOLDER, if it is on this machine and readable
     local free
     free=$(df -Pk "$1" 2>/dev/null | awk 'NR == 2 { print int($4 / 1024) }') || free=
     [ -z "$free" ] || [ "$free" -ge 3072 ] || problem "$free MiB free in $1, where the engine keeps images" \
@@ -95,10 +95,10 @@ check_port() {
     local address port project holder
     address=$(bash "$here/dotenv.sh" get BIND_ADDRESS 127.0.0.1)
     port=$(bash "$here/dotenv.sh" get HTTP_PORT 8080)
-    # The check of .env reports a bad one, with all other faults.
+    # The check of .env reports invalid values, with all other faults.
     if ! [[ $port =~ ^[0-9]{1,5}$ && $address =~ ^[][0-9a-fA-F.:]+$ ]]; then return; fi
     project=$(project_name "$here/..")
-    # The engine has that address, whatever this machine's table says.
+    # nginx listens there, so the engine has that address, whatever this machine's table says.
     if own_nginx_listens "$project" "$address" "$port"; then return; fi
     if foreign "$address"; then
         problem "BIND_ADDRESS=$address, which is no address of this machine" "one of: hostname -I" \
@@ -120,7 +120,7 @@ IFS='|' read -r cpus memory folder < <(docker info --format '{{.NCPU}}|{{.MemTot
 check_size "$cpus" "$memory"
 check_limits "$memory"
 check_folder
-# Else these would look at the wrong machine.
+# Otherwise these would check the wrong machine.
 [ -n "$engine_elsewhere" ] || { check_disk "$folder"; check_port; }
 
 [ "$problems" = 0 ] || exit 1

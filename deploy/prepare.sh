@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Everything that can be made and tried without touching what runs; what fails here has replaced nothing.
+# Builds and tests everything that is possible without touching the running stack. A failure here replaces nothing.
 #
-#   deploy/prepare.sh [COMMAND]     as its messages begin
+#   deploy/prepare.sh [COMMAND]     the prefix of its messages
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-# An attestation carries the time of the build: it would give the same image a new name each time.
+# An attestation contains the time of the build, so the same image would get a new ID each time.
 export BUILDX_NO_DEFAULT_ATTESTATIONS=1
 command=${1:-up}
 # shellcheck source=deploy/lib/images.sh
@@ -13,7 +13,7 @@ command=${1:-up}
 bash deploy/engine.sh
 project=$(bash deploy/dotenv.sh get COMPOSE_PROJECT_NAME channels)
 named=$(for name in web nginx redis; do ! id=$(image_id "$project-$name") || echo "$id $project-$name"; done)
-put_back() { # else the next `docker compose up` would start what has failed here
+put_back() { # otherwise the next `docker compose up` would start the build that failed here
     local status=$? id name
     [ "$status" = 0 ] || [ -z "$named" ] || while read -r id name; do docker tag "$id" "$name" || true; done <<< "$named"
 }
@@ -36,5 +36,5 @@ try() { # try EXPECTED RUN-ARGUMENT…
     printf '%s: expected %s, received:\n%s\n%s: nothing was replaced\n' "$command" "$1" "$output" "$command" >&2
     return 1
 }
-# `migrate` asks the same, but when it does, the containers of before may be gone. `restore` replaces the database.
+# `migrate` checks the same, but by then the previous containers may be gone. `restore` replaces the database anyway.
 [ "$command" = restore ] || try "a database of this version or an older one" migrate python manage.py check --database default

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Removes the stack's containers, images, volumes and secrets; asks first (YES=1 answers). .env stays.
+# Removes the stack's containers, images, volumes and secrets. Asks first, unless YES=1. .env stays.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/lib/folder.sh
@@ -14,10 +14,11 @@ if [ "${YES:-}" != 1 ]; then
     read -r -p "purge: type the project's name to go on: " answer
     [ "$answer" = "$COMPOSE_PROJECT_NAME" ] || { echo "purge: nothing was removed"; exit 1; }
 fi
-# A lost or broken .env must not stand in the way.
+# Must work without a valid .env.
 export COMPOSE_PROJECT_NAME PUBLIC_URL=http://unused
 docker compose --file compose.yaml --env-file /dev/null down --volumes --rmi local --remove-orphans
-# Volumes and networks that an overlay has named, which may be gone by now. `make up` would find the data, and no secret.
+# Also removes volumes and networks of overlays that are no longer configured. Otherwise `make up` would find data
+# without secrets.
 for kind in volume network; do
     left=$(docker "$kind" ls --quiet --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME")
     # shellcheck disable=SC2086  # one argument each
@@ -25,7 +26,7 @@ for kind in volume network; do
 done
 unclaim "$COMPOSE_PROJECT_NAME"
 docker image rm "$COMPOSE_PROJECT_NAME-web:previous" > /dev/null 2>&1 || true
-# Each build has left the one before without a name.
+# Each build leaves the previous image untagged.
 docker image prune --force --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" > /dev/null
 rm -rf secrets .state/replacing .state/settled.yaml* .state/secret_key.env* .state/redis_password.env* .state/trial.* \
     .state/ca-bundle.pem .state/pip.conf # the last may hold a mirror's password

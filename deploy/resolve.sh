@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prints what Compose makes of every variable that counts, and of the project, for app/report.py: shell, .env or the
-# files of COMPOSE_ENV_FILES, overlays, defaults. Needs no engine.
+# Prints the variables and the project as Compose resolves them from the shell, .env or the files of COMPOSE_ENV_FILES,
+# overlays and defaults. app/report.py reads the output. Needs no engine.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/lib/env-files.sh
@@ -9,12 +9,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-quoted() { # for YAML, and Compose must not replace anything in it
+quoted() { # for YAML, protected from Compose's interpolation
     local text=${1//\'/\'\'}
     printf "'%s'" "${text//\$/\$\$}"
 }
 
-asking_all() { # asking_all FILE…: what each file says, and what counts
+asking_all() { # asking_all FILE…: asks for each file's values and the effective ones
     local file number=0
     printf 'name: %s\nservices:\n' "$(default_project)"
     for file; do
@@ -25,7 +25,7 @@ asking_all() { # asking_all FILE…: what each file says, and what counts
     names | sort -u | sed 's/^/      - /'
 }
 
-read_from=() # the files, or what of them Compose can read
+read_from=() # the files, or copies with only the lines that Compose can read
 while IFS= read -r file; do [ -z "$file" ] || read_from+=("$file"); done < <(env_files)
 
 variables() {
@@ -47,7 +47,7 @@ collect() {
     done < <(env_files)
     printf '==== shell\n%s\n' "$(compgen -e)"
     printf '==== variables\n%s\n' "$read"
-    [ -z "$unreadable" ] || return 0 # the project would lack what could not be read
+    [ -z "$unreadable" ] || return 0 # the project would lack the values that Compose could not read
     if said=$(compose config --format json 2> "$folder/refusal"); then
         printf '==== model\n%s\n' "$said"
     else

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Puts the data of a backup in the place of the present data, of which it makes a backup first; asks
-# (YES=1 answers). Starts the stack in the end, with every room in a new epoch. Without a stack, builds one.
+# Replaces the present data by a backup's, after a backup of the present data. Asks first, unless YES=1. Then starts
+# the stack, with every room in a new epoch. If there is no stack, builds one.
 #
 #   deploy/restore.sh FILE
 #
-# KEEP=0 goes on where the present data cannot be backed up, because they are damaged. What is sound is kept.
-# Nothing here needs what it replaces: neither a Redis that starts nor a database that can be read.
+# KEEP=0 continues even if the present data are too damaged for a full backup, and keeps the undamaged parts.
+# The restore itself works even if Redis does not start and the database cannot be read.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/lib/images.sh
@@ -22,11 +22,11 @@ fail() { refuse restore "$@"; } # fail FOUND EXPECTED FIX
 file=${1:-}
 [ -n "$file" ] || fail "no file" "the backup to restore" "make restore F=backups/<name>.tar.gz   (ls -t backups/)"
 [ -f "$file" ] && [ -r "$file" ] || fail "no file $file that $(id -un) may read" "a backup" "ls -t backups/"
-# What is no such file at all is told before anything is built; what is in it, the built image judges.
+# Rejects other files before anything is built. The built image checks the contents.
 output=$(gzip -t "$file" 2>&1) || fail "no backup, or a damaged one (${output//$'\n'/ })" "a file that make backup wrote" "another one: ls -t backups/"
 
 lock restore
-bash deploy/engine.sh # Compose reads the variables, the project's name among them
+bash deploy/engine.sh # Compose is needed to read the variables, such as the project's name
 own restore
 project=$(bash deploy/dotenv.sh get COMPOSE_PROJECT_NAME channels)
 volumes=$(docker volume ls --quiet --filter "label=com.docker.compose.project=$project" 2> /dev/null) || volumes=
@@ -43,7 +43,7 @@ ask() {
     [ "$answer" = "$project" ] || { echo "restore: nothing was replaced"; exit 1; }
     answered=1
 }
-# A volume whose folder is gone from the engine's disk holds nothing, and no container starts with it.
+# A volume whose folder is gone from the engine's disk is empty, and containers with it cannot start.
 make_again_if_lost() { # make_again_if_lost VOLUME
     local said
     grep -qx "$1" <<< "$volumes" && image_id "$project-web" > /dev/null || return 0
@@ -58,9 +58,9 @@ make_again_if_lost() { # make_again_if_lost VOLUME
 make_again_if_lost "${project}_data"
 make_again_if_lost "${project}_redis"
 
-# No impact yet.
+# No impact on the running stack yet.
 bash deploy/prepare.sh restore
-tool() { # tool COMMAND…: the file's way into the container, which has no right to read it
+tool() { # tool COMMAND…: passes the file on standard input, since the container may not read it
     docker compose --progress quiet run --rm --no-deps -T --volume /srv/scratch migrate "$@" < "$file"
 }
 # shellcheck disable=SC2086  # none, or one
@@ -68,8 +68,8 @@ tool python -m deploy.backup check $over || { echo "restore: nothing was replace
 ask
 own_again restore
 
-# Impact.
-# Also what would start again in the middle, and what would go on afterwards.
+# Impact on the running stack begins.
+# Also stops restarting containers, which might start during the restore, and paused ones.
 serving=$(docker compose ps --services --status running --status restarting --status paused | grep -vx -e redis -e '' | tr '\n' ' ') || serving=
 copy='' replacing='' sick=''
 finish() {
@@ -89,23 +89,23 @@ finish() {
     unlock
 }
 trap finish EXIT
-# Without a trap bash takes a lost terminal for success.
+# Without these traps, bash exits with success when the terminal is lost.
 trap 'exit 129' HUP
 trap 'exit 130' INT TERM
 trap 'exit 141' PIPE
 
-as_root() { # as_root SERVICE SCRIPT: on its volume, with the rights that the service itself has given up
+as_root() { # as_root SERVICE SCRIPT: runs it on the service's volume, with capabilities that the service itself drops
     docker compose --progress quiet run --rm --no-deps -T --user 0:0 --cap-add CHOWN --cap-add DAC_OVERRIDE --cap-add FOWNER \
         --entrypoint sh "$1" -euc "$2" 2>&1
 }
 start_redis() { docker compose --progress quiet up --detach --wait --no-deps ${moved:+--force-recreate} redis 2>&1; }
 
-readable() { # files that the services may not read are as good as lost to them
+readable() { # makes the files readable for the services
     as_root migrate 'chown -R 10001:10001 data; chmod -R u+rwX data' >&2
     as_root redis 'chown -R 999:999 /data; chmod -R u+rwX /data' >&2
 }
 
-keep() { # the present data, or with KEEP=0 what is sound of them
+keep() { # backs up the present data, or with KEEP=0 the undamaged parts
     local name how=create
     name=backups/$project-$(date -u +%Y%m%dT%H%M%SZ)-before-restore
     [ "${KEEP:-1}" != 0 ] || how=keep
@@ -121,7 +121,7 @@ keep() { # the present data, or with KEEP=0 what is sound of them
     fi
 }
 
-# All but Redis, overlays' services too: whoever served a room before could take its old epoch for the present one.
+# Stops all services except Redis, including overlays': a process that served a room could continue its old epoch.
 if [ -n "$serving" ]; then
     echo "restore: stopping $serving"
     # shellcheck disable=SC2086  # one argument each
@@ -129,7 +129,7 @@ if [ -n "$serving" ]; then
 fi
 claim "$project"
 if [ -n "$volumes" ]; then
-    # One that starts again and again is tried from its beginning.
+    # A Redis that keeps restarting gets a fresh start.
     if [ -n "$(containers_of "$project" redis --all --filter status=running --filter status=restarting)" ] &&
         [ -z "$(containers_of "$project" redis --filter health=healthy)" ]; then
         sick=yes
@@ -156,5 +156,5 @@ docker compose --progress quiet up --detach --wait ${moved:+--force-recreate} ||
     exit 1
 }
 settle
-rm -f .state/replacing # as many as .env says, whatever a deployment that was broken off has left
+rm -f .state/replacing # .env's numbers apply again, not those of an interrupted deployment
 echo "restore: done; every room has begun a new epoch. $back $(bash deploy/dotenv.sh get PUBLIC_URL)/ is open."

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Replaces every web and WebSocket container by the build that ran before, in the same way as deploy.sh;
-# where no whole stack runs, starts that build.
-# The database stays as it is: refuses if the build before may not understand it.
+# Replaces every web and WebSocket container by the previous build, in the same way as deploy.sh.
+# If no complete stack runs, starts the previous build.
+# The database is not changed: refuses if the previous build may not understand it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/lib/rolling.sh
 . deploy/lib/rolling.sh
 
-# By the build before, which refuses a database with migrations that it does not know, unless they are marked.
+# Asks the previous build, which refuses a database with unknown migrations, unless they are marked.
 understood() {
     local refusal
     if [ "${COMPATIBLE:-}" = 1 ]; then
@@ -25,8 +25,8 @@ bash deploy/secret-digests.sh
 previous=$(image_id "$project-web:previous") ||
     fail "no image $project-web:previous" "the build that ran before this one" "make deploy   of older sources"
 case $halfway in
-deploy | up) ;; # undone, also where the build before still serves in part, or alone
-rollback) previous=$named ;; # goes on to where it was going
+deploy | up) ;; # undo it, even if the previous build still serves in part or alone
+rollback) previous=$named ;; # continue the interrupted rollback
 *) [ "$previous" != "$named" ] || ! whole || fail "the build before, running" "another one" "make deploy" ;;
 esac
 docker tag "$previous" "$project-web"
@@ -36,7 +36,7 @@ if whole; then
 else
     say "no whole stack runs: the build before is started in its place"
     compose_up --no-build
-    stage='' # it is what serves
+    stage='' # the previous build serves now
     rm -f "$REPLACING"
     docker compose exec -T nginx nginx-reload.sh > /dev/null ||
         fail "an nginx that does not load the configuration of the build before, above; it keeps the one it has" "it loaded" \

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Scales the WebSocket workers of the running stack and writes the number to .env:
-# Compose alone forgets it at the next `up`. Other containers are left alone.
+# Scales the WebSocket workers of the running stack and writes the number to .env,
+# because Compose alone would forget it at the next `up`. Leaves other containers alone.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -32,7 +32,7 @@ stale=$(with_other_secrets "$project" | sort | tr '\n' ' ')
 service=$(bash deploy/websockets.sh)
 name=$(tr '[:lower:]' '[:upper:]' <<< "$service")_REPLICAS
 before=$(docker compose ps --quiet "$service" | grep -c . || true)
-# The shell's value wins over .env's, so all that follows sees this one.
+# The shell's value overrides .env's, so the following commands use this number.
 export "$name=$number"
 bash deploy/check-env.sh --built
 docker compose up --detach --wait --no-deps --no-recreate "$service" || {
@@ -44,9 +44,9 @@ docker compose up --detach --wait --no-deps --no-recreate "$service" || {
     exit 1
 }
 bash deploy/dotenv.sh set "$name" "$number"
-# A deployment that was broken off wrote down how many of each there should be: the others are still too many.
+# An interrupted deployment recorded the wanted numbers. Update its number of workers, so that the rest still applies.
 [ ! -s .state/replacing ] || { read -r web _ rest < .state/replacing && echo "$web $number $rest" > .state/replacing; }
-# Only what runs can be had back: other containers may be older than .env.
+# Record the settings only if all containers match them: others may be older than .env.
 learn_hashes
 if settled "$project" redis && settled "$project" web && settled "$project" "$service" && settled "$project" nginx; then settle; fi
 docker compose ps "$service"

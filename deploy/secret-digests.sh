@@ -1,19 +1,21 @@
 #!/usr/bin/env bash
-# Writes digests of the secrets into .state/, from where compose.yaml has them in the environment of each container that
-# reads the secret. What is mounted is in no hash of Compose's: another digest is, and the container is replaced.
+# Writes digests of the secrets into .state/. compose.yaml puts them into the environment of each container that reads
+# the secret. Compose's configuration hash leaves out mounted files but includes the digest, so a changed secret makes
+# Compose replace the container.
 #
 #   deploy/secret-digests.sh [check]     check: writes nothing
 #
-# Digests are no secret: every user of the machine may read them. A random key goes into each, which lies beside the
-# secrets: without it, a short password could be guessed from its digest.
+# Digests are not secret: every user of the machine may read them. Each includes a random key, which is stored beside
+# the secrets. Without the key, a short password could be guessed from its digest.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 KEY=secrets/digest_key
 PASSWORD=secrets/redis_password
 
-# Redis' start, its health check and Python differ in what they leave out at the ends: one would refuse another's password.
-legible() { # legible FILE: is it read alike by all?
+# Redis' start script, its health check and Python strip different characters at the ends. With some secrets they would
+# read different passwords.
+legible() { # legible FILE: do all of them read it in the same way?
     [ "$(wc -l < "$1")" -le 1 ] && [ -z "$(LC_ALL=C tr -d ' -~\200-\377\n' < "$1" | od -An -tx1)" ] && ! LC_ALL=C grep -qE '^ | $' "$1"
 }
 if ! legible "$PASSWORD"; then
@@ -26,11 +28,11 @@ fi
 
 digest() { { sha256sum 2> /dev/null || shasum -a 256; } | cut -c 1-16; }
 
-if [ ! -s "$KEY" ]; then # renamed at the end: a Ctrl-C leaves none, or a whole one
+if [ ! -s "$KEY" ]; then # renamed at the end: a Ctrl-C leaves no key or a complete one
     (umask 077 && head -c 48 /dev/urandom | base64 | tr -d '\n=+/' > "$KEY.$$" && chmod 0444 "$KEY.$$")
     mv "$KEY.$$" "$KEY"
 fi
-umask 022 # what root writes under sudo, the user still reads
+umask 022 # so that the user can read files that root writes under sudo
 mkdir -p .state
 for name in secret_key redis_password; do
     file=.state/$name.env

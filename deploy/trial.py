@@ -1,9 +1,9 @@
-"""Makes the trial of services that are not to be replaced unseen, of what Compose has made of its files and `.env`.
+"""Writes a Compose project with trial copies of the services that are about to be replaced.
 
 Reads `docker compose config --format json` and writes the same services, with their image, user, limits, command and
-environment, on data and a project of their own: no network, no published port, nothing that starts again. What the
-running nginx has published is known by PUBLISHED, `{{json .HostConfig.PortBindings}}`; another address or port is
-tried by a container that takes it and ends.
+environment, but with separate data in a separate project: no network, no published port, no restarts. PUBLISHED,
+`{{json .HostConfig.PortBindings}}`, lists the ports of the running nginx. For another address or port, the project has
+a container that binds it and ends.
 """
 
 import argparse
@@ -13,13 +13,13 @@ from hashlib import sha256
 from typing import Any
 
 LABEL = "channels.trial"
-# Where compose.yaml has volumes. An overlay may have folders of the machine there, with what the running services have
-# in them: a second Redis on the first one's files would damage them.
+# The places where compose.yaml has volumes. An overlay may mount the machine's folders there, with the running
+# services' data: a second Redis on the first one's files would damage them.
 KEPT = {
     *("/data", "/srv/data", "/srv/nginx", "/srv/published/nginx", "/srv/published/static"),
     *("/srv/static", "/srv/uploads", "/var/spool/nginx"),
 }
-# Its place among other services, how it is built, and what starts it only by name.
+# Settings for a service's relation to others, its build, and profiles.
 LEFT_OUT = (
     "build",
     "container_name",
@@ -47,14 +47,14 @@ def service(configured: dict[str, Any], label: dict[str, str]) -> dict[str, Any]
         "labels": labels | label,
         "deploy": deploy,
         "network_mode": "none",
-        "dns": ["127.0.0.11"],  # nginx wants a name server, and without a network the engine writes none
+        "dns": ["127.0.0.11"],  # nginx requires a name server, and without a network the engine configures none
         "pull_policy": "never",
         "restart": "no",
     }
 
 
 def of_its_own(mount: dict[str, Any]) -> dict[str, Any]:
-    """A volume in the place of a folder that is kept, one for all services that have the same folder."""
+    """Replaces a mounted folder of KEPT by a volume, the same one for all services that mount the folder."""
     if mount["type"] != "bind" or mount["target"] not in KEPT:
         return mount
     kept = {name: value for name, value in mount.items() if name != "bind"}
@@ -62,7 +62,7 @@ def of_its_own(mount: dict[str, Any]) -> dict[str, Any]:
 
 
 def ports(configured: list[dict[str, Any]], published: dict[str, list[dict[str, str]] | None]) -> list[dict[str, Any]]:
-    """Those to try: whole, or the address alone where the running nginx holds the port of another address."""
+    """The ports to try: completely, or only the address if the running nginx has the same port of another address."""
     held = {(port["HostIp"], port["HostPort"]) for holders in published.values() for port in holders or []}
     wanted = []
     for port in configured:

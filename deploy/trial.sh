@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Starts what is about to be replaced a second time, beside what runs: the real images, settings, users and limits, on
-# data of their own and without a network (trial.py says what is left out). Each has to answer its own health check.
-# Nothing to do where there is nothing that could be replaced, or nothing has changed.
+# Starts trial copies of the services that are about to be replaced, beside the running ones: with the real images,
+# settings, users and limits, but separate data and no network (trial.py lists what is left out). Each must pass its own
+# health check. Does nothing if there is nothing to replace or nothing has changed.
 #
-#   deploy/trial.sh [COMMAND]     as its messages begin
+#   deploy/trial.sh [COMMAND]     the prefix of its messages
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/lib/images.sh
@@ -16,14 +16,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . deploy/lib/wanted.sh
 
 command=${1:-up}
-DEADLINE=${HEALTHY_SECONDS:-120} # seconds, for all of them together
+DEADLINE=${HEALTHY_SECONDS:-120} # seconds for all services together
 LABEL=channels.trial
 
 project=$(project_name .)
 [ -n "$(docker ps --all --quiet --filter "label=com.docker.compose.project=$project")" ] || exit 0
 learn_hashes
 
-# `migrate` publishes nginx's configuration, which the image of `web` holds: nginx reads it from there.
+# nginx reads the configuration that `migrate` publishes, which is in the image of `web`.
 services=''
 for service in redis web "$(bash deploy/websockets.sh)" migrate nginx; do
     if ! grep -q "^$service " <<< "$hashes" || settled "$project" "$service"; then continue; fi
@@ -34,9 +34,9 @@ case $services in *' migrate'* | *' nginx'*) services="${services// migrate/}" s
 
 name=$project-trial-$$-$RANDOM
 folder=$(mktemp -d .state/trial.XXXXXX)
-clear() { # this trial, and any that was killed
+clear() { # removes this trial and killed earlier ones
     local found
-    rm -rf .state/trial.* # the command that called this holds the lock
+    rm -rf .state/trial.* # safe, since the calling command holds the lock
     found=$(docker ps --all --quiet --filter "label=$LABEL=$project") || return
     # shellcheck disable=SC2086  # one argument each
     [ -z "$found" ] || docker rm --force --volumes $found > /dev/null 2>&1 || true
@@ -49,15 +49,15 @@ trap 'exit 130' INT TERM HUP PIPE
 
 of() { docker ps --all --quiet --filter "label=com.docker.compose.project=$name" --filter "label=com.docker.compose.service=$1"; }
 
-refused() { # refused SERVICE FOUND; what was said of it on standard input
+refused() { # refused SERVICE FOUND, with the output about it on standard input
     { printf '%s: %s, tried with these settings:\n' "$command" "$1" && excerpt; } >&2
     printf "$command: found:    %s\n$command: expected: %s\n$command: fix:      %s\n$command: nothing was replaced\n" \
         "$2" "$1, started beside what runs, passes its own health check" "what it says above; then make $command" >&2
     exit 1
 }
 
-KILLED=9 # of `health`: no use in waiting any longer
-health() { # health CONTAINER: its own check, as of one that was ready once: readiness needs what a trial does not have
+KILLED=9 # exit status of `health`: waiting longer is useless
+health() { # health CONTAINER: its own check, as if it had been ready before: a trial lacks what readiness needs
     local kind word
     local -a check=()
     kind=$(docker inspect --format '{{with .Config.Healthcheck}}{{with .Test}}{{index . 0}}{{end}}{{end}}' "$1") || return
@@ -99,7 +99,7 @@ if ! output=$(docker compose --progress quiet --project-name "$name" --project-d
 fi
 end=$((SECONDS + DEADLINE))
 for service in $services; do
-    [ "$service" != migrate ] || continue # it has ended well, or `up` would have failed
+    [ "$service" != migrate ] || continue # it has succeeded, otherwise `up` would have failed
     id=$(of "$service")
     [ -n "$id" ] || refused "$service" "no container of it" <<< "$output"
     until said=$(health "$id"); do

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# From a clone in any state to a running, healthy stack; a second run changes nothing. Where a stack runs, what has
-# changed is started beside the old, as by deploy.sh.
+# Brings a clone in any state to a running, healthy stack. A second run changes nothing. In a running stack, starts
+# changed containers beside the old ones, as deploy.sh does.
 #
 #   deploy/up.sh [BACKUP]     with the name of a file: writes a backup there before anything is replaced
 set -euo pipefail
@@ -16,12 +16,12 @@ bash deploy/prepare.sh
 
 own_again up
 
-# Impact.
+# Impact on a running stack begins.
 claim "$project"
 change ${moved:+--force-recreate}
-# If that has replaced nginx, it has loaded the present configuration.
+# Loads the present configuration. If nginx was just replaced, it has it already.
 docker compose exec -T nginx nginx-reload.sh > /dev/null
-rm -f "$REPLACING" # as many as .env says, whatever a deployment that was broken off has left
+rm -f "$REPLACING" # .env's numbers apply again, not those of an interrupted deployment
 demand_readiness
 settle
 echo "up: $(bash deploy/dotenv.sh get PUBLIC_URL)/ is open."

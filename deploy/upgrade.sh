@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# From the running stack of an older version to this tree's: a backup, then what `make up` does. Whatever is
-# refused is refused before anything is replaced, above all a database of a newer version.
+# Upgrades the running stack of an older version to this folder's version: makes a backup, then does the same as
+# `make up`. All checks, above all for a database of a newer version, fail before anything is replaced.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -1,7 +1,7 @@
-"""The client of `make verify`: sockets in one room through nginx, each hears what each says.
+"""The client of `make verify`: opens sockets in one room through nginx; each must receive all sockets' messages.
 
-Runs in the `web` container: verify.py HOST SOCKETS, HOST as a browser would send it.
-Prints each socket's request id, by which nginx's log names the worker that served it.
+Runs in the `web` container: verify.py HOST SOCKETS, with HOST as a browser would send it.
+Prints each socket's request id. nginx's log has the worker for each request id.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ DEADLINE = 10  # seconds for all of it
 
 
 async def hears(socket: ClientConnection, tokens: set[str]) -> None:
-    """Returns once every token was in a message."""
+    """Returns once every token has arrived in a message."""
     missing = set(tokens)
     while missing:
         sentence = json.loads(await socket.recv())["message"]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Proves the running stack: opens sockets through nginx, lets each say something to the room, and
-# shows that it crossed from one worker to another. nginx's log tells which worker had which.
+# Tests the running stack: opens sockets through nginx, sends a message on each, and shows that messages
+# crossed from one worker to another. nginx's log names the worker of each socket.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -21,7 +21,7 @@ count=$(wc -l <<< "$containers")
 [ "$count" -ge 2 ] || fail "one worker" "two or more, between which a message can cross" "make scale N=2"
 
 host=$(bash deploy/dotenv.sh get PUBLIC_URL)
-# Each worker gets its share: nginx chooses the one with the fewest sockets.
+# Each worker gets some sockets, since nginx chooses the worker with the fewest.
 ids=$(docker compose exec -T web python deploy/verify.py "${host#*://}" $((count * 2)))
 
 for ((end = SECONDS + DEADLINE; ; )); do

@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# Starts the stack with this folder's sources in its containers, and follows their changes until Ctrl-C.
+# Starts the stack with this folder's sources in its containers, and applies changes until Ctrl-C.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/lib/folder.sh
 . deploy/lib/folder.sh
 
-# What services/Dockerfile takes into the image: app, MyChannels and the folders of your own apps.
+# The folders that services/Dockerfile copies into the image: app, MyChannels and your own apps.
 read -ra folders <<< "$(sed -n '/AS source/,/^FROM .* AS files/s/^COPY \([^ .]*\) .*/\1/p' services/Dockerfile | tr '\n' ' ')"
 
-# The containers read them as users of their own. Images have their own modes; a mounted folder has the clone's.
+# The containers' users must be able to read them. A mounted folder has the clone's modes, unlike an image.
 closed=$(find "${folders[@]}" nginx \( -type d ! -perm -005 -o -type f ! -perm -004 \) | head -n 1)
 if [ -n "$closed" ]; then
     refuse watch "$closed, which only some users of this machine may read" \
         "sources that the containers' users may read, since they are mounted" "chmod -R go+rX ${folders[*]} nginx"
 fi
-overlay() { # the folders of deploy/watch.yaml that only this tree has
+overlay() { # the folders that only this clone has and deploy/watch.yaml lacks
     local service folder more
     more=$(for folder in "${folders[@]}"; do case $folder in app | MyChannels) ;; *) echo "$folder" ;; esac; done)
     [ -n "$more" ] || { echo "services: {}" && return; }
@@ -36,7 +36,7 @@ overlay() { # the folders of deploy/watch.yaml that only this tree has
 }
 
 own watch
-[ ! -d secrets ] || bash deploy/secret-digests.sh # else what has read other secrets would stay
+[ ! -d secrets ] || bash deploy/secret-digests.sh # otherwise containers with older secrets would stay
 mkdir -p .state
 overlay=.state/watch.yaml
 overlay > "$overlay"

@@ -3,8 +3,8 @@
 #
 #   deploy/base-images/build.sh python|nginx|redis …    called by deploy/base-images.sh
 #
-# Gives standin/python:3.13, standin/nginx:1.30, standin/redis:8.0. Needs an engine, root
-# and a Debian mirror. To have them built anew from today's packages, remove them first:
+# Builds standin/python:3.13, standin/nginx:1.30, standin/redis:8.0. Needs an engine, root
+# and a Debian mirror. To rebuild them from today's packages, remove them first:
 # docker image rm standin/python:3.13 … standin/rootfs:trixie standin/rootfs:forky
 set -euo pipefail
 
@@ -14,7 +14,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 say() { printf 'base-images: %s\n' "$@" >&2; }
 fail() { say "$@" && exit 1; }
-apt() { DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" >/dev/null; } # its errors still show
+apt() { DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" >/dev/null; } # still shows errors
 
 [ "$(id -u)" = 0 ] || fail "found:    stand-ins to build, and the user $(id -un)" \
     "expected: root, which debootstrap needs" "fix:      sudo bash $here/build.sh $*   then: make up"
@@ -31,15 +31,15 @@ fi
 [ -n "$(debian_mirror)" ] || fail "found:    no Debian mirror in this machine's apt sources" \
     "expected: one to take the stand-ins' packages from" "fix:      DEBIAN_MIRROR=http://… make up"
 
-# Where only apt's configuration names a proxy, debootstrap and the build need it as well.
+# If only apt's configuration names a proxy, pass it on to debootstrap and the build.
 for scheme in http https; do
     name=${scheme}_proxy proxy=
     eval "$(apt-config shell proxy "Acquire::$scheme::Proxy")"
     case ${!name-}:$proxy in :http*) export "$name=$proxy" ;; esac
 done
 
-# The built-in builder, by the context's name: one in a container of its own cannot see
-# the imported systems.
+# Use the built-in builder, which has the context's name: a builder in its own container
+# cannot see the imported systems.
 options=(--builder "$(docker context inspect --format '{{.Name}}')" --progress plain)
 for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
     [ -z "${!name-}" ] || options+=(--build-arg "$name")
@@ -52,7 +52,7 @@ trap 'rm -rf "$scratch"' EXIT
 
 build() { # build python|nginx|redis
     local target=$1 suite tag log=$scratch/$1.log
-    case $target in # Python 3.13 is trixie's; nginx >= 1.30.4 and Redis 8.0 came after it
+    case $target in # trixie has Python 3.13; nginx >= 1.30.4 and Redis 8.0 are only in forky
     python) suite=trixie tag=standin/python:3.13 ;;
     nginx) suite=forky tag=standin/nginx:1.30 ;;
     redis) suite=forky tag=standin/redis:8.0 ;;
@@ -69,7 +69,7 @@ build() { # build python|nginx|redis
     say "built    $tag"
 }
 
-# python has a system of its own; nginx and redis share one and follow each other.
+# python has its own system. nginx and redis share one, so they are built one after the other.
 pids=()
 for suite in trixie forky; do
     for target; do

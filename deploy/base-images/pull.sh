@@ -1,22 +1,22 @@
 #!/usr/bin/env bash
-# Pulls images side by side, giving up on those for which no registry begins to answer.
+# Pulls images in parallel. Gives up on images for which no registry begins to answer.
 #
 #   deploy/base-images/pull.sh IMAGE …    called by deploy/base-images.sh
 #
-# Prints "IMAGE reason" for each one that could not be had, and nothing for the others.
-# PULL_ANSWER_SECONDS (20) is how long a registry may take until it begins to answer.
+# Prints "IMAGE reason" for each image that could not be pulled, and nothing for the others.
+# A registry must begin to answer within PULL_ANSWER_SECONDS (20).
 set -euo pipefail
 
 limit=${PULL_ANSWER_SECONDS:-20}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# The limit is on the line "Pulling from …", which the engine prints once it has the
-# manifest: from then on a slow pull takes as long as it takes. Not GNU timeout, which
-# macOS lacks and which would end those as well.
+# The limit ends with the line "Pulling from …", which the engine prints once it has the
+# manifest. After that a pull may take any time. GNU timeout would also end slow pulls, and
+# macOS lacks it.
 pull() { # pull IMAGE OUTPUT
     local pid deadline=$((SECONDS + limit))
-    : >"$2" # before it is looked into
+    : >"$2" # must exist before grep reads it
     docker pull "$1" >"$2" 2>"$2.err" &
     pid=$!
     while kill -0 "$pid" 2>/dev/null; do

@@ -3,7 +3,7 @@
 #
 #   deploy/base-images/rootfs.sh SUITE IMAGE     as root; called by build.sh
 #
-# Does nothing when the image is there already: it is the cache of the stand-ins.
+# Does nothing if the image exists: it serves as the stand-ins' cache.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -16,7 +16,7 @@ if docker image inspect "$image" >/dev/null 2>&1; then exit 0; fi
 scratch=$(mktemp -d "/var/tmp/rootfs-$suite.XXXXXX") # /tmp may be small or mounted nodev
 trap 'rm -rf "$scratch"' EXIT
 
-# A suite younger than this machine's debootstrap has no script there; sid's fits it.
+# For a suite newer than this machine's debootstrap, which has no script for it, use sid's.
 script=/usr/share/debootstrap/scripts/$suite
 [ -e "$script" ] || script=/usr/share/debootstrap/scripts/sid
 
@@ -30,7 +30,7 @@ if ! debootstrap --variant=minbase --force-check-gpg --keyring="$(debian_keyring
     exit 1
 fi
 
-# What only a reader or the package manager's cache needs does not go into an image.
+# Leave documentation, locales and package caches out of the image.
 rm -rf "$scratch"/root/usr/share/{doc,man,info,locale,lintian}/* "$scratch"/root/var/cache/apt/* \
     "$scratch"/root/var/lib/apt/lists/* "$scratch"/root/var/log/* \
     "$scratch/root/etc/resolv.conf" "$scratch/root/etc/hostname"

@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Writes the settings that a stand-in's /etc gets: where apt finds packages and what
-# dpkg leaves out.
+# Writes settings for a stand-in's /etc: apt's sources and the paths that dpkg leaves out.
 #
 #   deploy/base-images/settings.sh SUITE FOLDER     called by build.sh
 set -euo pipefail
@@ -15,15 +14,15 @@ security=$(debian_mirror Debian-Security)
 mkdir -p "$folder/apt/apt.conf.d" "$folder/dpkg/dpkg.cfg.d"
 {
     echo "deb $mirror $suite main"
-    # A released suite gets its fixes beside it, a testing suite within.
+    # A released suite gets fixes from separate suites; a testing suite contains them.
     if [ "$suite" = trixie ]; then
         echo "deb $mirror $suite-updates main"
         [ -z "$security" ] || echo "deb $security $suite-security main"
     fi
 } >"$folder/apt/sources.list"
 
-# A mirror may serve an old index, which apt then refuses as expired: allowed here alone,
-# where nothing else is to be had. Signatures are checked as ever.
+# A mirror may serve an old index, which apt would refuse as expired. Allow that here, where
+# there is no other source. apt still checks signatures.
 echo 'Acquire::Check-Valid-Until "false";' >"$folder/apt/apt.conf.d/90standin"
 apt-config dump | grep '^Acquire::Check-Date ' >>"$folder/apt/apt.conf.d/90standin" || true
 

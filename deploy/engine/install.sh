@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Installs Docker's engine from the distribution where there is none, and starts it.
+# Installs Docker's engine from the distribution if there is none, and starts it.
 #
 #   deploy/engine/install.sh     as root on Debian or Ubuntu; called by deploy/engine.sh
 #
-# Ends once the engine answers, or fails with the last lines of its log.
+# Waits until the engine answers, or fails with the last lines of its log.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -20,7 +20,7 @@ install_engine() {
     output=$(mktemp)
     say "apt-get update and install; this takes a minute"
     if apt-get -q update >"$output" 2>&1; then
-        # Newer suites keep the client in a package of its own; a kernel with AppArmor needs its parser.
+        # Newer suites have the client in a separate package. A kernel with AppArmor needs apparmor's parser.
         if ! command -v docker >/dev/null && [ -n "$(candidate docker-cli)" ]; then packages="$packages docker-cli"; fi
         if grep -qs Y /sys/module/apparmor/parameters/enabled; then packages="$packages apparmor"; fi
         # shellcheck disable=SC2086  # a list of words
@@ -35,8 +35,8 @@ install_engine() {
     exit 1
 }
 
-# After an unclean end, or a reboot that gave the number to another program, the engine
-# would refuse to start because of what its pid file says.
+# After an unclean stop, or a reboot that gave the pid to another program, the engine would
+# refuse to start because of its old pid file.
 drop_stale_pid() { # drop_stale_pid FILE PROGRAM
     local pid
     [ -f "$1" ] || return 0
@@ -52,11 +52,11 @@ command -v dockerd >/dev/null || install_engine
 
 started=
 if [ -d /run/systemd/system ]; then
-    systemctl enable --now docker || true # the wait below judges
+    systemctl enable --now docker || true # the wait below finds out
 elif ! engine_version >/dev/null; then
     drop_stale_pid /var/run/docker.pid dockerd
     drop_stale_pid /var/run/docker/containerd/containerd.pid containerd
-    # A pid file that is not stale: another run is just starting it, and we only wait.
+    # If the pid file is not stale, another run is starting the engine: only wait.
     if [ ! -f /var/run/docker.pid ]; then
         setsid nohup dockerd >>"$log" 2>&1 </dev/null &
         started=$!

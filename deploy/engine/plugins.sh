@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Installs Docker's plugins compose and buildx where they are missing or too old.
+# Installs Docker's plugins compose and buildx if they are missing or too old.
 #
 #   deploy/engine/plugins.sh     as root on Debian or Ubuntu; called by deploy/engine.sh
 #
-# The distribution's own packages where they are new enough. Else, on Debian, the two
-# static binaries of a newer suite, taken out of their packages: installing the packages
-# themselves would pull that suite's libraries into this system.
+# Uses the distribution's packages if they are new enough. Otherwise, on Debian, extracts the
+# two static binaries from a newer suite's packages: installing those packages would pull that
+# suite's libraries into this system.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -30,21 +30,21 @@ from_distribution() { # from_distribution MINIMUM PACKAGE…: the first that is 
     return 1
 }
 
-from_newer_suite() { # from_newer_suite PACKAGE: its plugin into $folder
+from_newer_suite() { # from_newer_suite PACKAGE: extracts its plugin into $folder
     local package=$1 mirror keyring scratch
     is_debian || return 1
     mirror=$(debian_mirror) && keyring=$(debian_keyring) && [ -n "$mirror" ] || return 1
     scratch=$(mktemp -d)
     # shellcheck disable=SC2064  # this directory, whatever the variable holds by then
     trap "rm -rf '$scratch'" EXIT
-    chmod 755 "$scratch" && chown _apt "$scratch" # apt downloads as a user without rights
+    chmod 755 "$scratch" && chown _apt "$scratch" # apt downloads as this unprivileged user
     mkdir -p "$scratch/lists/partial" "$scratch/cache/archives/partial"
     echo "deb [signed-by=$keyring arch=$(dpkg --print-architecture) target=Packages] $mirror $newer_suite main" \
         >"$scratch/sources.list"
-    # Own lists and cache: the machine's apt never learns of the newer suite. Signatures
-    # are checked as ever; that suite is signed with the stable releases' keys as well.
-    # Its expiry date is not, because mirrors may lag: what an expired index could do is
-    # offer an old version, and the caller's minimum decides about that.
+    # Separate lists and cache, so that the machine's apt does not see the newer suite. apt
+    # still checks signatures; the stable releases' keys also sign that suite. It does not check
+    # the expiry date, because mirrors may lag: an expired index could only offer an old
+    # version, and the caller has a minimum.
     set -- -qq -o "Dir::State::lists=$scratch/lists" -o "Dir::Etc::sourcelist=$scratch/sources.list" \
         -o Dir::Etc::sourceparts=- -o "Dir::Cache=$scratch/cache" -o Acquire::Check-Valid-Until=false
     say "takes $package from the suite $newer_suite"
@@ -55,7 +55,7 @@ from_newer_suite() { # from_newer_suite PACKAGE: its plugin into $folder
     rm -rf "$scratch"
 }
 
-apt-get -qq update || true # what is still wrong then shows when something is installed
+apt-get -qq update || true # if this fails, the installation reports the problem
 
 if ! at_least "$(compose_version)" "$MIN_COMPOSE"; then
     from_distribution "$MIN_COMPOSE" docker-compose-plugin docker-compose-v2 docker-compose ||
