@@ -1,4 +1,4 @@
-# The only front door. A recipe is one line or calls a script; `make` alone lists the targets.
+# The only entry point. A recipe is one line or calls a script. `make` alone lists the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 COMPOSE := docker compose
@@ -28,47 +28,47 @@ down: ## Stop the stack; no data is lost
 	@bash deploy/down.sh
 
 .PHONY: deploy
-deploy: ## Replace every web and WebSocket container by the present build; no client loses a message
+deploy: ## Replace every web and WebSocket container with the current build; no client loses a message
 	@bash deploy/deploy.sh
 
 .PHONY: rollback
-rollback: ## Back to the build before, in the same way; refuses where the database has gone too far
+rollback: ## Return to the previous build in the same way; refuses if the database is too new for it
 	@bash deploy/rollback.sh
 
 .PHONY: scale
-scale: ## Scale the WebSocket workers and remember it: make scale N=4
+scale: ## Scale the WebSocket workers and save the number in .env: make scale N=4
 	@bash deploy/scale.sh "$(N)"
 
 .PHONY: backup
-backup: ## Database and room logs into one file under backups/, while the stack runs
+backup: ## Save database and room logs to one file under backups/, while the stack runs
 	@bash deploy/backup.sh
 
 .PHONY: restore
-restore: ## Put a backup's data in the place of the present: make restore F=backups/… (YES=1 answers)
+restore: ## Replace the current data with a backup's: make restore F=backups/… (YES=1 skips the question)
 	@bash deploy/restore.sh "$(F)"
 
 .PHONY: upgrade
-upgrade: ## From an older version's running stack to this tree's: a backup, then up
+upgrade: ## Upgrade an older version's running stack to this tree: a backup, then up
 	@bash deploy/upgrade.sh
 
 .PHONY: ps
-ps: ## The containers and their health
+ps: ## List the containers and their health
 	@$(OWN) ps look && $(COMPOSE) ps --all
 
 .PHONY: logs
-logs: ## Follow the logs, of one service: make logs S=daphne
+logs: ## Follow the logs; of one service: make logs S=daphne
 	@$(OWN) logs look && $(COMPOSE) logs --follow --tail 100 $(S)
 
 .PHONY: shell
-shell: ## A shell in a container of a service: make shell S=daphne
+shell: ## Open a shell in a container of a service: make shell S=daphne
 	@$(OWN) shell && $(COMPOSE) exec $(NO_TTY) $(or $(S),web) sh
 
 .PHONY: manage
-manage: ## Django's manage.py: make manage C="createsuperuser"
+manage: ## Run Django's manage.py: make manage C="createsuperuser"
 	@$(OWN) manage && $(COMPOSE) exec $(NO_TTY) web python manage.py $(C)
 
 .PHONY: dev
-dev: ## Without Docker: one reloading process on http://localhost:8000/ (PORT=)
+dev: ## Run without Docker: one reloading process on http://localhost:8000/ (PORT=)
 	@bash deploy/dev.sh
 
 .PHONY: watch
@@ -76,7 +76,7 @@ watch: ## Work inside the running stack: containers follow the sources of this f
 	@bash deploy/watch.sh
 
 .PHONY: migrations
-migrations: ## Write the migrations that changed models need, of one app: make migrations A=chat
+migrations: ## Write the migrations for changed models; for one app: make migrations A=chat
 	@bash deploy/migrations.sh $(A)
 
 ##@ Prove
@@ -86,48 +86,48 @@ verify: ## Prove the running stack: a message crosses from one worker to another
 	@bash deploy/verify.sh
 
 .PHONY: doctor
-doctor: ## What is wrong with this machine, .env or the running stack, and the line that fixes it (JSON=1)
+doctor: ## Report what is wrong with this machine, .env or the running stack, and the line that fixes each fault (JSON=1)
 	@bash deploy/doctor.sh $(if $(JSON),--json) $(ARGS)
 
 .PHONY: test
-test: ## Every test, from a fresh clone too: make test T=tests/unit
+test: ## Run every test, also in a fresh clone; a part: make test T=tests/unit
 	@bash tests/run.sh $(T)
 
 .PHONY: test-chaos
-test-chaos: ## Faults under load, and what clients lost by them: make test-chaos S=redis-restart
+test-chaos: ## Cause faults under load and report what clients lost: make test-chaos S=redis-restart
 	@bash tests/chaos.sh "$(S)"
 
 .PHONY: test-upstream
-test-upstream: ## The own tests of packages that we subclass, against our classes: make test-upstream S=channels-redis
+test-upstream: ## Run subclassed packages' own tests against our classes: make test-upstream S=channels-redis
 	@bash tests/image.sh python -m tests.upstream $(S)
 
 .PHONY: soak
-soak: ## Churn, and whether anything grows by it: make soak MINUTES=30
+soak: ## Churn connections and report whether anything grows: make soak MINUTES=30
 	@bash tests/soak.sh "$(MINUTES)"
 
 .PHONY: bench
-bench: ## Our room beside its peers: make bench QUICK=1, SCENARIO=1x100 SYSTEM=ours-daphne,nchan WAY= ROUNDS= SECONDS=
+bench: ## Benchmark our room beside its peers: make bench QUICK=1, SCENARIO=1x100 SYSTEM=ours-daphne,nchan WAY= ROUNDS= SECONDS=
 	@WINDOW="$(SECONDS)" RESULT_COMMAND="make bench $(MAKEOVERRIDES)" bash tests/bench.sh
 
 .PHONY: flame
-flame: ## Where a worker's time goes, as a flame graph: make flame SCENARIO=1x100 SYSTEM=ours-daphne SECONDS= TO=
+flame: ## Draw a flame graph of a worker's time: make flame SCENARIO=1x100 SYSTEM=ours-daphne SECONDS= TO=
 	@WINDOW="$(SECONDS)" bash tests/bench.sh flame
 
 .PHONY: micro
-micro: ## What each step of the hot path costs, in nanoseconds
+micro: ## Measure each step of the hot path, in nanoseconds
 	@bash tests/image.sh pytest tests/micro --override-ini addopts= --quiet --benchmark-disable-gc \
 		--benchmark-time-unit=ns --benchmark-columns=median,min,iqr --benchmark-sort=fullname
 
 .PHONY: screenshots
-screenshots: ## Take the pictures of README and docs anew, from the browser tests
+screenshots: ## Retake the pictures of README and docs from the browser tests
 	@SCREENSHOTS=docs/images bash tests/run.sh tests/browser
 
 .PHONY: check
-check: ## Format, lint, types, and the checks of compose, nginx, Dockerfiles and scripts
+check: ## Check format, lint, types, compose, nginx, Dockerfiles and scripts
 	@bash tests/check.sh
 
 .PHONY: audit
-audit: ## Look the locked packages up among known vulnerabilities
+audit: ## Check the locked packages for known vulnerabilities
 	@bash tests/image.sh pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock --requirement tests/requirements.lock
 
 ##@ Tidy
@@ -142,9 +142,9 @@ lock: ## Lock the newest permitted Python packages, or add one and leave the oth
 	@bash tests/lock.sh $(if $(P),"$(P)")
 
 .PHONY: purge
-purge: ## Remove the stack with its data and secrets; asks first (YES=1 answers)
+purge: ## Remove the stack with its data and secrets; asks first (YES=1 skips the question)
 	@bash deploy/purge.sh
 
 .PHONY: help
-help: ## This list
+help: ## Print this list
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
