@@ -435,7 +435,7 @@ class ConsumerQueue(asyncio.Queue[bytes]):
         dropped = self.qsize()
         self.clear()
         DROPPED.inc(dropped)
-        logger.warning("too much waits for consumers: dropped %d events of the one with most", dropped)
+        logger.warning("too many events are queued for consumers: dropped %d events, the longest queue", dropped)
 
 
 class LoopLayer(RedisPubSubLoopLayer):

@@ -135,7 +135,7 @@ def _redis(name: str, service: Mapping[str, Any]) -> Iterator[str]:
         return
     maximum = _redis_bytes(said)
     if maximum < REDIS_LEAST * MEBI:
-        yield f"REDIS_MAXMEMORY: {said} hold nothing. Set it to {REDIS_LEAST}mb or more."
+        yield f"REDIS_MAXMEMORY: {said} is too small to hold anything. Set it to {REDIS_LEAST}mb or more."
     limit = _limit(service, "mem_limit")
     needed = NEEDS["redis"].memory + -int(-maximum * REDIS_SHARE // MEBI)
     if limit is not None and limit < needed * MEBI:

@@ -250,7 +250,7 @@ def _replicas(model: Mapping[str, Any], variables: Mapping[str, str]) -> list[st
         name = f"{service.upper()}_REPLICAS"
         if (said := variables.get(name)) and name in env.names and int(said) != replicas(its):
             found.append(
-                f"{name}: {said} does not count, an overlay says {replicas(its)}. Take the number out of the overlay, "
+                f"{name}: {said} has no effect, an overlay sets {replicas(its)}. Remove the number from the overlay, "
                 f"or say {name}={replicas(its)}."
             )
     return found

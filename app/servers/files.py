@@ -15,4 +15,4 @@ def raise_limit() -> None:
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     except (ValueError, OSError) as fault:  # some kernels and sandboxes refuse the limit they just reported
-        logger.warning("the limit of open files stays as it is: %r", fault)
+        logger.warning("could not raise the limit of open files: %r", fault)
