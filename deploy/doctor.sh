@@ -106,7 +106,7 @@ check_files() {
         finding files "$level" "no .env" "the stack's settings" "make up   (says what to put back, if it was lost)"
         well=
     else
-        check_file .env 600 warning "nobody else's to read or write" || well=
+        check_file .env 600 warning "readable and writable only by its owner" || well=
     fi
     for secret in $(secrets); do
         if [ ! -s "$secret" ]; then
@@ -121,7 +121,7 @@ check_files() {
             "$(sed -n 's/^secrets: expected: *//p' <<< "$said")" "$(sed -n 's/^secrets: fix: *//p' <<< "$said"), then make up"
         well=
     fi
-    if [ -d secrets ]; then check_file secrets 700 error "nobody else gets in" || well=; fi
+    if [ -d secrets ]; then check_file secrets 700 error "accessible only to its owner" || well=; fi
     [ -z "$well" ] || finding files ok ".env and $(secrets | grep -c .) secrets are there, and private"
 }
 

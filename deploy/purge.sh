@@ -30,4 +30,4 @@ docker image rm "$COMPOSE_PROJECT_NAME-web:previous" > /dev/null 2>&1 || true
 docker image prune --force --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" > /dev/null
 rm -rf secrets .state/replacing .state/settled.yaml* .state/secret_key.env* .state/redis_password.env* .state/trial.* \
     .state/ca-bundle.pem .state/pip.conf # the last may hold a mirror's password
-echo "purge: project '$COMPOSE_PROJECT_NAME' is gone; make up starts anew"
+echo "purge: project '$COMPOSE_PROJECT_NAME' is gone; make up starts from scratch"

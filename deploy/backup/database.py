@@ -108,7 +108,7 @@ def replace(database: Path, copied: Path, *, over: bool = False) -> None:
             present.execute("PRAGMA journal_mode = DELETE")
     except sqlite3.DatabaseError as fault:
         if fault.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-            raise Refused("a database that somebody has open", "no process that uses it", "make down; again") from fault
+            raise Refused("a database that is still open", "no process that uses it", "make down; again") from fault
         # Damaged: there is nothing to keep, and the log is useless without it.
     for suffix in BESIDE:
         database.with_name(database.name + suffix).unlink(missing_ok=True)

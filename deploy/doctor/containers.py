@@ -66,7 +66,7 @@ def restarts(facts: Facts) -> list[Finding]:
                     f"{container.name} was restarted {container.restarts} times, last at {container.started[:19]}Z",
                     "0 since it was created",
                     f"docker logs {container.name}   says why; docker compose up -d --force-recreate "
-                    f"{container.service}   counts anew",
+                    f"{container.service}   resets the counter",
                 )
             )
     return found or [ok("restarts", "none")]

@@ -167,7 +167,7 @@ def clients(report: Report) -> list[Finding]:
                 "redis clients",
                 f"{cut} connections cut since Redis started: a worker did not read fast enough, and missed messages",
                 "0",
-                "make scale N=<more>; docker compose restart redis   counts anew",
+                "make scale N=<more>; docker compose restart redis   resets the counter",
             )
         )
     if rejected := report.number("rejected_connections"):
