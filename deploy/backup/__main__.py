@@ -170,7 +170,8 @@ def main() -> int:
         return 1
     except OSError as fault:
         print(
-            Refused(str(fault), "room and leave to write", "make doctor; docker system df").lines(name), file=sys.stderr
+            Refused(str(fault), "space and permission to write", "make doctor; docker system df").lines(name),
+            file=sys.stderr,
         )
         return 1
     print(f"{name}: {said}", file=sys.stderr)
