@@ -14,7 +14,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer, WebsocketConsumer
 from app import lateness
 from tests.integration.socket_server import report, routed
 
-BLOCKED = 0.5  # seconds of slow work, which is what the tests are about: nothing waits by these sleeps
+BLOCKED = 0.5  # seconds that each consumer's slow work takes
 lateness.LOG_SECONDS = 0  # each time, whatever else was late on a busy machine
 
 
@@ -22,12 +22,12 @@ class SlowConsumer(WebsocketConsumer):
     channel_layer_alias = None
 
     def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        time.sleep(BLOCKED)
+        time.sleep(BLOCKED)  # the slow work that the test looks for, not a wait for anything
         self.send("done")
 
 
 def slow_query() -> None:
-    time.sleep(BLOCKED)
+    time.sleep(BLOCKED)  # the slow work that the test looks for, not a wait for anything
 
 
 class QueryingConsumer(AsyncWebsocketConsumer):
@@ -42,7 +42,7 @@ class BlockingConsumer(AsyncWebsocketConsumer):
     channel_layer_alias = None
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        time.sleep(BLOCKED)  # noqa: ASYNC251  # the mistake to be found
+        time.sleep(BLOCKED)  # noqa: ASYNC251  # the slow work that the test looks for: a mistake in async code
         await self.send("done")
 
 

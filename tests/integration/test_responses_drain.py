@@ -94,7 +94,7 @@ async def ticks() -> AsyncIterator[bytes]:
 def slow_ticks() -> Iterator[bytes]:
     while True:
         yield EVENT
-        time.sleep(EVENT_SECONDS)
+        time.sleep(EVENT_SECONDS)  # the pace of an endless stream; no assertion waits for it
 
 
 def page(request: Any) -> Any:

@@ -76,7 +76,7 @@ async def outage(context: AbstractContextManager[None], during: Callable[[], Awa
 
 
 async def a_moment() -> None:
-    await asyncio.sleep(1.5)
+    await asyncio.sleep(1.5)  # how long the fault lasts
 
 
 async def frozen() -> None:
