@@ -25,5 +25,10 @@ def facts() -> dict[str, str]:
     }
 
 
+def is_busy() -> bool:
+    """Whether other work runs beside the tests, which alone keep the load below four for each processor."""
+    return os.getloadavg()[0] > 4 * (os.cpu_count() or 1)
+
+
 def table(facts: dict[str, str]) -> str:
     return "\n".join(["| what | which |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in facts.items())])

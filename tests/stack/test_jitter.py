@@ -14,6 +14,7 @@ import pytest
 
 from tests.chat.crowd import Crowd
 from tests.chat.record import Welcome
+from tests.stack.catching_up import assert_soon
 from tests.stack.clone import Clone
 from tests.stack.scaling import restored, workers
 
@@ -24,9 +25,6 @@ RATE = float(os.environ.get("JITTER_RATE", "20"))  # messages a second, of all s
 SECONDS = float(os.environ.get("JITTER_SECONDS", "60"))
 SHORTEST, LONGEST = 2.0, 8.0  # life of a socket
 GRACE = 30.0  # for all to catch up at the end
-# Seconds from the lost socket on, for half of them, and for all but one in a hundred; up to 0.5 s of it is the client's
-# own jitter. A quiet machine keeps one second for the latter too; one whose processors are busy does not.
-CAUGHT_UP, CAUGHT_UP_P99 = 1.0, 3.0
 
 
 @pytest.fixture
@@ -37,7 +35,7 @@ def four_workers(stack: Clone) -> Iterator[Clone]:
 
 
 async def test_every_message_comes_once_and_in_order_to_clients_that_lose_their_sockets(four_workers: Clone):
-    """Computed from what the clients received; and half of them have caught up within a second."""
+    """Computed from what the clients received; and they have caught up within a second."""
     address = f"ws://{four_workers.host}/ws/chat/jitter-{uuid4().hex[:8]}/"
     names = {container["Config"]["Hostname"] for container in workers(four_workers).values()}
     enough = asyncio.Event()
@@ -62,5 +60,4 @@ async def test_every_message_comes_once_and_in_order_to_clients_that_lose_their_
     assert verdict.recovered == verdict.reconnects >= CLIENTS * (SECONDS // LONGEST)
     assert verdict.sent == verdict.acknowledged == verdict.logged == int(RATE * SECONDS / SENDERS) * SENDERS
     assert verdict.deliveries == CLIENTS * verdict.logged
-    assert verdict.caught_up.p50 < CAUGHT_UP
-    assert verdict.caught_up.p99 < CAUGHT_UP_P99
+    assert_soon(verdict.caught_up)
